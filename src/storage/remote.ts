@@ -1,0 +1,48 @@
+import type { Content, Operation } from '../model/operation.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
+
+/** What a listing or a stat tells of one stored object. */
+export interface Entry {
+  /** Path below the storage remote's URL, `/` between its parts, no leading slash. */
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/**
+ * A place where DVC data lives: five verbs, no delete. Keys are relative to the remote's URL. A backend speaks its
+ * service's language only: hashing, layout, order, progress and retries are above it. Errors are HelperError:
+ * `auth` refused, `missing` (bucket or base folder absent, or `read` of an absent key), `unavailable` worth another
+ * try, `io` the local side failed, `config` the options cannot work. All verbs may be called at the same time.
+ */
+export interface Storage {
+  /** Safe to print: no user information, no query. */
+  readonly displayUrl: string;
+  /** How many small requests at once the service bears; a hint, the limit lives in transfer/. */
+  readonly concurrency: number;
+  /** False where `list` throws `unsupported` and objects have to be asked for one by one. */
+  readonly canList: boolean;
+  /** undefined is absent; throwing is broken. */
+  stat(key: string, operation: Operation): Promise<Entry | undefined>;
+  /** Every object whose key starts with `prefix` (which ends in `/` or inside a name), in any order. */
+  list(prefix: string, operation: Operation): AsyncIterable<Entry>;
+  /** The object's bytes from the start, in order. Stopping early frees the connection. */
+  read(key: string, operation: Operation): AsyncIterable<Uint8Array>;
+  /**
+   * Resolves only when the object is whole and visible under its key; until then nobody sees any of it. When
+   * `content` throws, or the operation is aborted, nothing stays behind. Overwrites.
+   */
+  write(key: string, content: Content, operation: Operation): Promise<void>;
+  /** Frees connections. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** What a backend may know of the outside world. */
+export interface StorageContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The user's home directory. */
+  readonly home: string;
+}
+
+/** Opens without asking the service anything: the first verb meets the first error. */
+export type OpenStorage = (config: StorageConfig, context: StorageContext) => Promise<Storage>;
