@@ -1,3 +1,4 @@
+import type { HelperError } from '../model/error.ts';
 import type { Content, Operation } from '../model/operation.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 
@@ -12,8 +13,10 @@ export interface Entry {
 /**
  * A place where DVC data lives: five verbs, no delete. Keys are relative to the remote's URL. A backend speaks its
  * service's language only: hashing, layout, order, progress and retries are above it. Errors are HelperError:
- * `auth` refused, `missing` (bucket or base folder absent, or `read` of an absent key), `unavailable` worth another
- * try, `io` the local side failed, `config` the options cannot work. All verbs may be called at the same time.
+ * `auth` refused, `missing` an absent key was `read` (and nothing else), `unavailable` the service or the base folder
+ * cannot be reached, `io` the local side failed, `config` the options cannot work (no such bucket among them),
+ * `corrupt` the content is not what it announced. All verbs may be called at the same time. What `content` throws and
+ * the reason of an abort come through unchanged.
  */
 export interface Storage {
   /** Safe to print: no user information, no query. */
@@ -24,7 +27,10 @@ export interface Storage {
   readonly canList: boolean;
   /** undefined is absent; throwing is broken. */
   stat(key: string, operation: Operation): Promise<Entry | undefined>;
-  /** Every object whose key starts with `prefix` (which ends in `/` or inside a name), in any order. */
+  /**
+   * Every object whose key starts with `prefix` (which ends in `/` or inside a name), in any order. An entry may
+   * come twice when a listing had to start again.
+   */
   list(prefix: string, operation: Operation): AsyncIterable<Entry>;
   /** The object's bytes from the start, in order. Stopping early frees the connection. */
   read(key: string, operation: Operation): AsyncIterable<Uint8Array>;
@@ -42,6 +48,35 @@ export interface StorageContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The user's home directory. */
   readonly home: string;
+  /**
+   * We are about to write: a base folder that is not there is an empty one and the first `write` makes it. Without
+   * it such a folder is `unavailable`, since a share that is not mounted must not look like lost objects.
+   */
+  readonly createBase?: boolean;
+  /** How patient to be; what is left out has its default. */
+  readonly retry?: Partial<RetryPolicy>;
+}
+
+export interface RetryPolicy {
+  /** How often one request is tried in all. */
+  readonly tries: number;
+  /** Shortest wait between two tries. */
+  readonly shortestMs: number;
+  /** Upper bound of the first wait; it doubles with every try. */
+  readonly firstMs: number;
+  /** No wait is longer, unless the service asks for it. */
+  readonly longestMs: number;
+  /** How much of a service's own wish (`Retry-After`) is heeded. */
+  readonly longestWishMs: number;
+  /** Told of every failure that is tried again; whoever chooses how much runs at once may want to slow down. */
+  readonly onRetry?: (retry: Retry) => void;
+}
+
+export interface Retry {
+  readonly error: HelperError;
+  /** The service itself asked for less. */
+  readonly throttled: boolean;
+  readonly delayMs: number;
 }
 
 /** Opens without asking the service anything: the first verb meets the first error. */

@@ -1,0 +1,97 @@
+import { posix } from 'node:path';
+import { HelperError } from '../model/error.ts';
+import type { GitOid, ObjectReader, TreeEntry } from '../model/git.ts';
+import { type CommitTree, createCommitTree } from './commit-tree.ts';
+import { createIgnoreRules, type IgnoreRules } from './ignore.ts';
+import { createInventory, type Folder, isMetafile } from './inventory.ts';
+import { createMetafiles, type Metafiles } from './metafiles.ts';
+import type { Output, Problem, Project } from './outputs.ts';
+
+/** Finds the DVC outputs of commits. What commits share, folders and metafiles alike, is read once. */
+export interface Collector {
+  /**
+   * Every DVC project of a commit, parents before their subdirectories. What cannot be understood is among a
+   * project's problems. Throws `missing` when the repository lacks an object, `corrupt` for a tree nobody can check out.
+   *
+   * @param tree root tree of the commit
+   */
+  projects(tree: GitOid): Promise<readonly Project[]>;
+}
+
+/** A few trees that contain each other can stand for more paths than there is time for. */
+const mostMetafiles = 1_000_000;
+
+export function createCollector(reader: ObjectReader): Collector {
+  const inventory = createInventory(reader);
+  const metafiles = createMetafiles(reader);
+  return {
+    async projects(tree) {
+      const top = await inventory.folder(tree);
+      if (top.count > mostMetafiles)
+        throw new HelperError('corrupt', `tree ${tree} has more than ${mostMetafiles} DVC files`);
+      const commit = createCommitTree(reader, tree);
+      const projects: Project[] = [];
+      for (const { root, folder } of findRoots(top, '')) {
+        projects.push(await collectProject(root, folder, { reader, metafiles, commit }));
+      }
+      return projects;
+    },
+  };
+}
+
+interface Root {
+  readonly root: string;
+  readonly folder: Folder;
+}
+
+function* findRoots(folder: Folder, path: string): Iterable<Root> {
+  if (folder.dvc !== undefined) yield { root: path, folder };
+  for (const [name, below] of folder.folders) yield* findRoots(below, posix.join(path, name));
+}
+
+interface Sources {
+  readonly reader: ObjectReader;
+  readonly metafiles: Metafiles;
+  readonly commit: CommitTree;
+}
+
+async function collectProject(root: string, top: Folder, sources: Sources): Promise<Project> {
+  const outputs: Output[] = [];
+  const problems: Problem[] = [];
+  const walk = async (folder: Folder, path: string, above: IgnoreRules): Promise<void> => {
+    const inProject = root === '' ? path : path.slice(root.length + 1);
+    const rules = await rulesOf(folder, path, inProject, above, sources);
+    const visible = folder.files.filter(({ name }) => !rules.ignores(posix.join(inProject, name), false));
+    for (const { name } of visible.filter((file) => isMetafile(file.name))) {
+      const { harvest } = await sources.metafiles.read(
+        { file: posix.join(path, name), root },
+        visible.some((file) => file.name === 'dvc.lock'),
+        sources.commit,
+      );
+      for (const output of harvest.outputs) outputs.push(output);
+      for (const problem of harvest.problems) problems.push(problem);
+    }
+    for (const [name, below] of folder.folders) {
+      // Another project's folder is its own business, the rest of this one goes on below.
+      if (below.dvc === undefined && !rules.ignores(posix.join(inProject, name), true))
+        await walk(below, posix.join(path, name), rules);
+    }
+  };
+  await walk(top, root, createIgnoreRules());
+  return { root, config: await readConfig(top, sources.reader), outputs, problems };
+}
+
+/** The rules for what is in a folder: those from above and of its own `.dvcignore`, unless that is ignored itself. */
+async function rulesOf(
+  folder: Folder,
+  path: string,
+  inProject: string,
+  above: IgnoreRules,
+  { reader, commit }: Sources,
+): Promise<IgnoreRules> {
+  const own = folder.files.find(({ name }) => name === '.dvcignore');
+  if (own === undefined || above.ignores(posix.join(inProject, own.name), false)) return above;
+  const blob = own.kind === 'file' ? own.oid : await commit.find(posix.join(path, own.name));
+  if (blob === undefined) return above;
+  return above.below(inProject, Buffer.from(await reader.blob(blob)).toString('utf8'));
+}

@@ -1,0 +1,145 @@
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { HelperError } from '../model/error.ts';
+import type { Operation } from '../model/operation.ts';
+import { displayUrl, printable } from '../report/printable.ts';
+import { trace } from '../report/trace.ts';
+import { type ByteReader, openByteReader, writeBytes } from './byte-stream.ts';
+import type { Configuration } from './configuration.ts';
+import type { InnerUrl } from './inner-url.ts';
+import { encodePacket } from './pkt-line.ts';
+import {
+  type Environment,
+  pathWithGit,
+  type RunningProcess,
+  runGit,
+  scrubbedEnvironment,
+  startProcess,
+} from './process.ts';
+import { chooseSshCommand, quoteForShell, shellCommand } from './ssh-command.ts';
+import { chooseProxy, daemonRequest, openSocket, startProxy } from './tcp-connection.ts';
+
+/** An open connection to a Git server program (upload-pack, receive-pack, upload-archive). */
+export interface Channel {
+  readonly reader: ByteReader;
+  /** False when the server has gone: nothing more will arrive there. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  /** Says that nothing more will come from us. */
+  finish(): void;
+  /** Exit code of the server or of what carries it; 0 for a connection that has none. */
+  readonly ended: Promise<number>;
+  /** Ends it whatever its state. May be called twice. */
+  close(): Promise<void>;
+}
+
+export type Service = 'git-upload-pack' | 'git-receive-pack' | 'git-upload-archive';
+
+export interface ChannelRequest {
+  readonly url: Exclude<InnerUrl, { kind: 'helper' }>;
+  readonly service: Service;
+  /** `--upload-pack`, `--receive-pack`: shell text that stands for the program over there. */
+  readonly program: string | undefined;
+  readonly family: 'ipv4' | 'ipv6' | undefined;
+}
+
+export interface ChannelContext {
+  readonly env: Environment;
+  readonly configuration: Configuration;
+}
+
+/** The version to ask for (protocol.version in git-config(1)). Pushing knows no version 2. Throws `config` on nonsense. */
+export function protocolVersion(service: Service, { env, configuration }: ChannelContext): number {
+  // GIT_TEST_PROTOCOL_VERSION is how Git's own test suite asks; it takes what is higher.
+  const text = configuration.get('protocol.version') ?? env.GIT_TEST_PROTOCOL_VERSION ?? '2';
+  if (!/^[012]$/.test(text)) {
+    throw new HelperError('config', `unknown value for config 'protocol.version': ${printable(text)}`);
+  }
+  const version = Number(text);
+  return service === 'git-receive-pack' && version === 2 ? 0 : version;
+}
+
+/** A nested helper that answered `connect`, or any child with a conversation on its pipes. */
+export function processChannel(child: RunningProcess, reader: ByteReader = openByteReader(child.stdout)): Channel {
+  return {
+    reader,
+    write: (bytes) => writeBytes(child.stdin, bytes),
+    finish: () => child.stdin.end(),
+    ended: child.ended,
+    close: () => child.stop(),
+  };
+}
+
+function withProtocol(env: Environment, version: number): Environment {
+  // An inherited GIT_PROTOCOL speaks of the conversation that this process is in, not of the one it opens.
+  return { ...env, GIT_PROTOCOL: version > 0 ? `version=${version}` : undefined };
+}
+
+async function openLocal(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
+  const version = protocolVersion(request.service, context);
+  const env = withProtocol(scrubbedEnvironment(context.env), version);
+  const execPath =
+    context.env.GIT_EXEC_PATH ?? (await runGit(['--exec-path'], { env: context.env, signal })).stdout.toString().trim();
+  const text = `${request.program ?? request.service} ${quoteForShell(request.url.path)}`;
+  const { program, args } = shellCommand(text, []);
+  return processChannel(startProcess(program, args, { env: { ...env, PATH: pathWithGit(env, execPath) }, signal }));
+}
+
+async function openSsh(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
+  const { url, family } = request;
+  if (url.kind !== 'ssh') throw new TypeError('not an ssh address');
+  const version = protocolVersion(request.service, context);
+  const scrubbed = scrubbedEnvironment(context.env);
+  const command = `${request.program ?? request.service} ${quoteForShell(url.path)}`;
+  const target = { destination: url.destination, port: url.port, family, protocolVersion: version, command };
+  const ssh = await chooseSshCommand(target, context.configuration, withProtocol(scrubbed, version));
+  const env = withProtocol(scrubbed, ssh.sendsProtocol ? version : 0);
+  return processChannel(startProcess(ssh.program, ssh.args, { env, signal }));
+}
+
+async function openDaemon(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
+  const { url } = request;
+  if (url.kind !== 'git') throw new TypeError('not a git:// address');
+  const version = protocolVersion(request.service, context);
+  const proxy = chooseProxy(url.hostAndPort, context.configuration, context.env);
+  const channel =
+    proxy === undefined
+      ? await socketChannel(url, request.family, signal)
+      : processChannel(startProxy(proxy, url, context.env, signal));
+  await channel.write(encodePacket(daemonRequest(url, request.program ?? request.service, version, context.env)));
+  return channel;
+}
+
+async function socketChannel(
+  url: Extract<InnerUrl, { kind: 'git' }>,
+  family: ChannelRequest['family'],
+  signal: AbortSignal,
+): Promise<Channel> {
+  const socket = await openSocket(url, family, signal);
+  const closed = once(socket, 'close').then(() => 0);
+  const writer: Writable = socket;
+  return {
+    reader: openByteReader(socket),
+    write: (bytes) => writeBytes(writer, bytes),
+    finish: () => socket.end(),
+    ended: closed,
+    close: async () => {
+      socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/**
+ * Connects to a server program as Git itself would. Throws `config` for what cannot be run or is forbidden,
+ * `unavailable` when a host does not answer; a server that refuses shows in `ended`. The caller closes the channel.
+ */
+export async function openChannel(
+  request: ChannelRequest,
+  context: ChannelContext,
+  operation: Operation,
+): Promise<Channel> {
+  trace(() => `connect ${request.service} by ${request.url.kind} ${displayUrl(request.url.path)}`);
+  if (request.url.kind === 'local') return await openLocal(request, context, operation);
+  if (request.url.kind === 'ssh') return await openSsh(request, context, operation);
+  return await openDaemon(request, context, operation);
+}

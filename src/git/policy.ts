@@ -1,0 +1,115 @@
+import { HelperError } from '../model/error.ts';
+import { printable } from '../report/printable.ts';
+import type { Configuration, Rewrite } from './configuration.ts';
+import { type InnerUrl, parseInnerUrl, protocolOf, withoutOwnPrefix } from './inner-url.ts';
+import { depthOf, depthVariable, type Environment } from './process.ts';
+
+/**
+ * Git checks a URL before it connects; we are started for a URL of ours and connect on our own, so every check of
+ * Git's has to be made here again. Without it `dvcexp::ext::sh -c …` in a hostile URL would run a command.
+ */
+const deepest = 3;
+
+/** The defaults of `protocol.allow` in git-config(1); whatever is not named here is `user`. */
+const defaults: Readonly<Record<string, string>> = {
+  http: 'always',
+  https: 'always',
+  git: 'always',
+  ssh: 'always',
+  ext: 'never',
+};
+
+/** Lazy fetches nest one or two helpers; more is a configuration that leads back to us. Throws `config` above 3. */
+export function checkDepth(env: Environment): void {
+  if (depthOf(env) <= deepest) return;
+  throw new HelperError('config', `the helper was started by itself more than ${deepest} times`, {
+    hints: [
+      "look for 'dvcexp::' in 'git config --get-regexp ^url' and in hooks",
+      `${depthVariable} counts in the environment`,
+    ],
+  });
+}
+
+function allowance(protocol: string, configuration: Configuration): string {
+  for (const key of [`protocol.${protocol}.allow`, 'protocol.allow']) {
+    const value = configuration.get(key);
+    if (value === undefined) continue;
+    const word = value.toLowerCase();
+    if (['always', 'never', 'user'].includes(word)) return word;
+    throw new HelperError('config', `unknown value for config '${printable(key)}': ${printable(value)}`);
+  }
+  return (Object.hasOwn(defaults, protocol) ? defaults[protocol] : undefined) ?? 'user';
+}
+
+/** `GIT_PROTOCOL_FROM_USER`, a boolean of Git's: submodule updates and other automatic fetches set it to 0. */
+function fromUser(env: Environment): boolean {
+  return !/^(?:0|false|no|off|)$/i.test(env.GIT_PROTOCOL_FROM_USER ?? '1');
+}
+
+/** Throws `config` in Git's own words when the transport is not allowed (git(1), `GIT_ALLOW_PROTOCOL`; git-config(1), `protocol.allow`). */
+export function checkAllowed(url: InnerUrl, configuration: Configuration, env: Environment): void {
+  const protocol = protocolOf(url);
+  const listed = env.GIT_ALLOW_PROTOCOL;
+  const word =
+    listed === undefined
+      ? allowance(protocol, configuration)
+      : listed.split(':').includes(protocol)
+        ? 'always'
+        : 'never';
+  if (word === 'always' || (word === 'user' && fromUser(env))) return;
+  throw new HelperError('config', `transport '${printable(protocol)}' not allowed`);
+}
+
+/** Throws `config` for what a program could take for an option (CVE-2017-1000117), or a line that adds to git://'s request. */
+export function checkWords(url: InnerUrl): void {
+  if (url.kind === 'helper') {
+    if (url.address.startsWith('-')) {
+      throw new HelperError('config', `strange address '${printable(url.address)}' blocked`);
+    }
+    return;
+  }
+  const host = url.kind === 'ssh' ? url.destination : url.kind === 'git' ? url.host : undefined;
+  if (host?.startsWith('-')) throw new HelperError('config', `strange hostname '${printable(host)}' blocked`);
+  if (url.path.startsWith('-')) throw new HelperError('config', `strange pathname '${printable(url.path)}' blocked`);
+  if (url.kind === 'git' && /\n/.test(url.hostAndPort + url.path)) {
+    throw new HelperError('config', 'newline is forbidden in git:// hosts and repo paths');
+  }
+}
+
+/** The longest matching prefix wins, the first of equals; undefined when none matches (git-config(1), `url.<base>.insteadOf`). */
+export function rewriteUrl(url: string, rewrites: readonly Rewrite[]): string | undefined {
+  let best: Rewrite | undefined;
+  for (const rewrite of rewrites) {
+    if (url.startsWith(rewrite.prefix) && rewrite.prefix.length > (best?.prefix.length ?? -1)) best = rewrite;
+  }
+  return best === undefined ? undefined : best.base + url.slice(best.prefix.length);
+}
+
+export interface Address {
+  /** Without `dvcexp::`, rewritten: what nested programs are given. May hold a password. */
+  readonly text: string;
+  readonly url: InnerUrl;
+}
+
+/**
+ * The inner address for one direction, checked. Git has rewritten a URL already when the remote is ours by
+ * `remote.<name>.vcs`; behind our prefix nobody has. Throws `config` when any of Git's rules forbids it.
+ */
+export function resolveAddress(
+  given: { readonly remoteName: string; readonly url: string; readonly direction: 'fetch' | 'push' },
+  configuration: Configuration,
+  env: Environment,
+): Address {
+  let text = withoutOwnPrefix(given.url);
+  if (configuration.get(`remote.${given.remoteName}.vcs`) !== 'dvcexp') {
+    // As Git: pushInsteadOf counts unless the remote has a URL of its own for pushing, and goes before insteadOf.
+    const ownPushUrl = configuration.get(`remote.${given.remoteName}.pushurl`) !== undefined;
+    const pushed =
+      given.direction === 'push' && !ownPushUrl ? rewriteUrl(text, configuration.rewrites('pushInsteadOf')) : undefined;
+    text = withoutOwnPrefix(pushed ?? rewriteUrl(text, configuration.rewrites('insteadOf')) ?? text);
+  }
+  const url = parseInnerUrl(text);
+  checkAllowed(url, configuration, env);
+  checkWords(url);
+  return { text, url };
+}

@@ -1,0 +1,279 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { HelperError } from '../model/error.ts';
+import type { Content, Operation } from '../model/operation.ts';
+import { printable } from '../report/printable.ts';
+import { isKey, requireKey } from './key.ts';
+import type { Entry, OpenStorage, Storage } from './remote.ts';
+
+// Below this a file is read and written synchronously: promises cost three times as much for small files.
+const chunkBytes = 1024 * 1024;
+const readChunk = promisify(fs.read);
+const writeChunk = promisify(fs.write);
+
+/** A directory, mounted share or another clone's cache. Objects are files of mode 0444, as DVC writes them. */
+export const openLocalStorage: OpenStorage = async (config, context) => {
+  const base = openBase(config.url, context.createBase === true);
+  const folders = new Set<string>();
+  return {
+    displayUrl: printable(config.url),
+    concurrency: 8,
+    canList: true,
+    async stat(key, operation) {
+      operation.signal.throwIfAborted();
+      return statFile(base, requireKey(key));
+    },
+    list: (prefix, operation) => listFiles(base, prefix, operation),
+    read: (key, operation) => readFile(base, requireKey(key), operation),
+    async write(key, content, operation) {
+      operation.signal.throwIfAborted();
+      await writeFile(base, folders, requireKey(key), content, operation);
+    },
+    async close() {},
+  } satisfies Storage;
+};
+
+/** The directory that the URL names, and what its absence means. */
+interface Base {
+  readonly path: string;
+  /** Throws when the directory is not there (unless it may be created) or is none. Answers whether it is there. */
+  check(): boolean;
+}
+
+function openBase(path: string, create: boolean): Base {
+  return {
+    path,
+    check() {
+      let found: fs.Stats | undefined;
+      try {
+        found = fs.statSync(path, { throwIfNoEntry: false });
+      } catch (error) {
+        throw failure(error, `cannot open storage directory '${printable(path)}'`);
+      }
+      if (found?.isDirectory() === true) return true;
+      if (found !== undefined) throw new HelperError('config', `storage '${printable(path)}' is not a directory`);
+      if (create) return false;
+      // A share that is not mounted must not look like storage that has lost its objects.
+      throw new HelperError('unavailable', `storage directory '${printable(path)}' does not exist`, {
+        hints: [`mount it, or create it with: mkdir -p '${printable(path)}'`],
+      });
+    },
+  };
+}
+
+function statFile(base: Base, key: string): Entry | undefined {
+  let found: fs.Stats | undefined;
+  try {
+    found = fs.statSync(join(base.path, key), { throwIfNoEntry: false });
+  } catch (error) {
+    if (codeOf(error) !== 'ENOTDIR') throw failure(error, `cannot look up '${key}' in '${printable(base.path)}'`);
+  }
+  if (found?.isFile() === true) return { key, size: found.size };
+  base.check();
+  return undefined;
+}
+
+async function* listFiles(base: Base, prefix: string, operation: Operation): AsyncGenerator<Entry> {
+  if (!base.check()) return;
+  const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+  if (folder !== '') requireKey(folder.slice(0, -1));
+  const waiting = [folder];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    // Reading a folder is synchronous: let timers, signals and other transfers run between two of them.
+    await setImmediate();
+    operation.signal.throwIfAborted();
+    for (const entry of readFolder(base, next)) {
+      const key = `${next}${entry.name}`;
+      if (!isKey(key) || key.endsWith('.tmp')) continue;
+      // Not descending into symlinks keeps the walk finite; DVC makes none here.
+      if (entry.isDirectory() && (key.startsWith(prefix) || prefix.startsWith(`${key}/`))) waiting.push(`${key}/`);
+      if (!key.startsWith(prefix) || entry.isDirectory()) continue;
+      const found = statFile(base, key);
+      if (found !== undefined) yield found;
+    }
+  }
+}
+
+function readFolder(base: Base, folder: string): fs.Dirent[] {
+  try {
+    return fs.readdirSync(join(base.path, folder), { withFileTypes: true });
+  } catch (error) {
+    // Removed by somebody since we saw it, or never there: then it holds nothing.
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return [];
+    throw failure(error, `cannot list '${printable(join(base.path, folder))}'`);
+  }
+}
+
+async function* readFile(base: Base, key: string, operation: Operation): AsyncGenerator<Uint8Array> {
+  operation.signal.throwIfAborted();
+  const action = `cannot read '${key}' from '${printable(base.path)}'`;
+  const fd = openForReading(base, key, action);
+  try {
+    const size = fs.fstatSync(fd).size;
+    if (size <= chunkBytes) {
+      const bytes = Buffer.allocUnsafe(size);
+      const length = guard(action, () => readFully(fd, bytes));
+      if (length > 0) yield bytes.subarray(0, length);
+      return;
+    }
+    for (;;) {
+      operation.signal.throwIfAborted();
+      const chunk = readChunk(fd, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      const { bytesRead, buffer } = await chunk.catch((error) => Promise.reject(failure(error, action)));
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function readFully(fd: number, bytes: Uint8Array): number {
+  let length = 0;
+  while (length < bytes.length) {
+    const count = fs.readSync(fd, bytes, length, bytes.length - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return length;
+}
+
+function openForReading(base: Base, key: string, action: string): number {
+  const absent = (): HelperError => {
+    base.check();
+    return new HelperError('missing', `storage '${printable(base.path)}' has no object '${key}'`);
+  };
+  let fd: number;
+  try {
+    // O_NONBLOCK: opening a FIFO that somebody left there must not wait for its writer.
+    fd = fs.openSync(join(base.path, key), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw absent();
+    throw failure(error, action);
+  }
+  if (fs.fstatSync(fd).isFile()) return fd;
+  fs.closeSync(fd);
+  throw absent();
+}
+
+async function writeFile(
+  base: Base,
+  folders: Set<string>,
+  key: string,
+  content: Content,
+  operation: Operation,
+): Promise<void> {
+  const action = `cannot write '${key}' to '${printable(base.path)}'`;
+  const folder = key.slice(0, key.lastIndexOf('/') + 1);
+  // The name DVC gives its own temporary files, which every reader of such a directory skips.
+  const temporary = join(base.path, folder, `.${randomBytes(16).toString('base64url')}.tmp`);
+  const fd = guard(action, () => openForWriting(base, folders, folder, temporary));
+  let open = true;
+  try {
+    const size = await writeStream(fd, content, operation, action);
+    if (size !== content.size) {
+      throw new HelperError('corrupt', `${action}: the source gave ${size} bytes where ${content.size} were announced`);
+    }
+    operation.signal.throwIfAborted();
+    guard(action, () => {
+      fs.fchmodSync(fd, 0o444);
+      open = false;
+      fs.closeSync(fd);
+      fs.renameSync(temporary, join(base.path, key));
+    });
+  } catch (error) {
+    if (open) fs.closeSync(fd);
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function openForWriting(base: Base, folders: Set<string>, folder: string, temporary: string): number {
+  // O_EXCL: never through a symlink that somebody planted. Mode: bytes in transit are nobody else's business.
+  const open = (): number => fs.openSync(temporary, 'wx', 0o600);
+  if (folders.has(folder)) {
+    try {
+      return open();
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    }
+  }
+  makeFolder(base, folder);
+  folders.add(folder);
+  return open();
+}
+
+async function writeStream(fd: number, content: Content, operation: Operation, action: string): Promise<number> {
+  let size = 0;
+  for await (const chunk of content.open()) {
+    operation.signal.throwIfAborted();
+    for (let start = 0; start < chunk.length; ) {
+      if (content.size <= chunkBytes) {
+        start += guard(action, () => fs.writeSync(fd, chunk, start));
+      } else {
+        const written = writeChunk(fd, chunk, start, chunk.length - start, null);
+        start += (await written.catch((error) => Promise.reject(failure(error, action)))).bytesWritten;
+      }
+    }
+    size += chunk.length;
+  }
+  return size;
+}
+
+/** Makes `a/b/` below the base, one part at a time, and refuses a part that is a symlink: it could lead anywhere. */
+function makeFolder(base: Base, folder: string): void {
+  fs.mkdirSync(base.path, { recursive: true });
+  let path = base.path;
+  for (const part of folder.split('/').filter((text) => text !== '')) {
+    path = join(path, part);
+    try {
+      fs.mkdirSync(path);
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      if (!fs.lstatSync(path).isDirectory()) {
+        throw new HelperError('config', `'${printable(path)}' in storage is a link or a file, not a directory`, {
+          hints: ['let the storage URL name the real place, or move that entry away'],
+        });
+      }
+    }
+  }
+}
+
+function guard<T>(action: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw failure(error, action);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+const reasons: Readonly<Record<string, readonly [code: 'auth' | 'io' | 'unavailable', reason: string]>> = {
+  EACCES: ['auth', 'permission denied'],
+  EPERM: ['auth', 'operation not permitted'],
+  EROFS: ['auth', 'read-only file system'],
+  ENOSPC: ['io', 'no space left on device'],
+  EDQUOT: ['io', 'disk quota exceeded'],
+  EMFILE: ['io', 'too many open files'],
+  ENAMETOOLONG: ['io', 'file name too long'],
+  // What a network file system says while its server is away.
+  EIO: ['unavailable', 'input/output error'],
+  ESTALE: ['unavailable', 'stale file handle'],
+  ENOTCONN: ['unavailable', 'not connected'],
+  EHOSTDOWN: ['unavailable', 'host is down'],
+  ETIMEDOUT: ['unavailable', 'timed out'],
+};
+
+/** Errors of the file system in our words; ours pass unchanged. */
+function failure(error: unknown, action: string): unknown {
+  const code = codeOf(error);
+  if (code === '' || error instanceof HelperError) return error;
+  const [kind, reason] = reasons[code] ?? (['io', code] as const);
+  return new HelperError(kind, `${action}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,65 @@
+import { HelperError } from '../model/error.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
+import { printable } from '../report/printable.ts';
+import type { OpenStorage, Storage, StorageContext } from './remote.ts';
+import { withRetries } from './retry.ts';
+
+interface Backend {
+  load(): Promise<OpenStorage>;
+  /** False where an error is not of the passing kind. */
+  readonly retried: boolean;
+}
+
+/** Scheme → backend, loaded when first needed: a helper that moves no data pays for none. */
+const backends: Readonly<Record<string, Backend>> = {
+  local: { load: async () => (await import('./local.ts')).openLocalStorage, retried: false },
+  s3: { load: async () => (await import('./s3/storage.ts')).openS3Storage, retried: true },
+};
+
+/** Storage of DVC that this program knows by name and cannot speak to. */
+const unsupported = 'ssh gdrive gs azure webdav webdavs http https oss hdfs webhdfs'.split(' ');
+
+/**
+ * Opens the storage remote, with retries. Asks the service nothing: the first verb meets the first error.
+ * Throws `unsupported` for a scheme or a layout we do not speak, `config` for a URL or an option that cannot be.
+ */
+export async function openStorage(config: StorageConfig, context: StorageContext): Promise<Storage> {
+  if (config.url === '') {
+    throw new HelperError('config', `storage remote '${printable(config.name)}' has no URL`, {
+      hints: [`set one with: dvc remote modify ${printable(config.name)} url <url>`],
+    });
+  }
+  const backend = Object.hasOwn(backends, config.scheme) ? backends[config.scheme] : undefined;
+  if (backend === undefined) throw unknownScheme(config);
+  refuseCloudVersions(config);
+  const open = await backend.load();
+  const storage = await open(config, context);
+  return backend.retried ? withRetries(storage, context.retry) : storage;
+}
+
+function unknownScheme(config: StorageConfig): HelperError {
+  const remote = `storage remote '${printable(config.name)}'`;
+  if (config.scheme === 'file') {
+    return new HelperError('config', `${remote}: DVC takes 'file://' for a relative path`, {
+      hints: [`name the directory: dvc remote modify ${printable(config.name)} url /path/to/storage`],
+    });
+  }
+  const scheme = printable(config.scheme);
+  const why = unsupported.includes(config.scheme) ? 'is not supported' : 'is unknown';
+  return new HelperError('unsupported', `${remote}: storage of the kind '${scheme}' ${why}`, {
+    hints: ["supported are directories and 's3://'", "data can be moved with 'dvc push' and 'dvc pull' meanwhile"],
+  });
+}
+
+/** DVC keeps these remotes as plain files with the version IDs of the cloud in its metafiles: no objects to move. */
+function refuseCloudVersions(config: StorageConfig): void {
+  const option = ['worktree', 'version_aware'].find((key) => config.options[key]?.toLowerCase() === 'true');
+  if (option === undefined) return;
+  const name = printable(config.name);
+  throw new HelperError('unsupported', `storage remote '${name}' is cloud-versioned ('${option} = true')`, {
+    hints: [
+      "move its data with 'dvc push' and 'dvc pull'",
+      `or choose another storage remote with: git config dvcexp.remote <name>`,
+    ],
+  });
+}

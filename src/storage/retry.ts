@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorKinds, HelperError } from '../model/error.ts';
+import { trace } from '../report/trace.ts';
+import type { RetryPolicy, Storage } from './remote.ts';
+
+const defaults: RetryPolicy = {
+  tries: 5,
+  shortestMs: 200,
+  firstMs: 1000,
+  longestMs: 20_000,
+  longestWishMs: 60_000,
+};
+
+/** The service is there and asks for patience. */
+export class BusyError extends HelperError {
+  /** Its own wish, when it told one. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
+    super('unavailable', message, options.cause === undefined ? {} : { cause: options.cause });
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Tried as often as is sensible; whoever meets this must not try again on top of it. */
+class ExhaustedError extends HelperError {}
+
+export type Repeat = <T>(what: string, signal: AbortSignal, attempt: () => Promise<T>) => Promise<T>;
+
+/** Runs `attempt` until it succeeds, fails for good, or `policy` says it is enough. */
+export function retrying(policy: Partial<RetryPolicy> = {}): Repeat {
+  return async (what, signal, attempt) => {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        await pause({ ...defaults, ...policy }, what, tried, error, signal);
+      }
+    }
+  };
+}
+
+/**
+ * The same storage, with failures that may pass tried again. `write` rewinds its content. A `list` that breaks off
+ * starts again. A `read` starts again while nothing has been handed out; after that the error (still one worth
+ * another try) goes to the caller, who alone knows what became of the bytes.
+ */
+export function withRetries(storage: Storage, options: Partial<RetryPolicy> = {}): Storage {
+  const policy: RetryPolicy = { ...defaults, ...options };
+  const repeat = retrying(policy);
+
+  async function* repeatStream<T>(
+    what: string,
+    signal: AbortSignal,
+    open: () => AsyncIterable<T>,
+    mayRestart: boolean,
+  ): AsyncGenerator<T> {
+    for (let tried = 1; ; tried++) {
+      let started = false;
+      try {
+        for await (const item of open()) {
+          started = true;
+          yield item;
+        }
+        return;
+      } catch (error) {
+        if (started && !mayRestart) throw error;
+        await pause(policy, what, tried, error, signal);
+      }
+    }
+  }
+
+  return {
+    displayUrl: storage.displayUrl,
+    concurrency: storage.concurrency,
+    canList: storage.canList,
+    stat: (key, operation) => repeat(`stat ${key}`, operation.signal, () => storage.stat(key, operation)),
+    list: (prefix, operation) =>
+      repeatStream(`list ${prefix}`, operation.signal, () => storage.list(prefix, operation), true),
+    read: (key, operation) => repeatStream(`read ${key}`, operation.signal, () => storage.read(key, operation), false),
+    write: (key, content, operation) =>
+      repeat(`write ${key}`, operation.signal, () => storage.write(key, content, operation)),
+    close: () => storage.close(),
+  };
+}
+
+/** Waits before the next try, or throws `error` when there is to be none. */
+async function pause(
+  policy: RetryPolicy,
+  what: string,
+  tried: number,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || !(error instanceof HelperError) || !errorKinds[error.code].retried) throw error;
+  if (error instanceof ExhaustedError) throw error;
+  if (tried >= policy.tries) {
+    throw new ExhaustedError(error.code, `${error.message} (tried ${tried} times)`, {
+      hints: error.hints,
+      cause: error,
+    });
+  }
+  const wish = error instanceof BusyError ? (error.retryAfterMs ?? 0) : 0;
+  const bound = Math.min(policy.longestMs, policy.firstMs * 2 ** (tried - 1));
+  // Full jitter: many clients that met the same failure must not come back at the same moment.
+  const delayMs = Math.max(Math.random() * bound, policy.shortestMs, Math.min(wish, policy.longestWishMs));
+  trace(() => `storage: ${what}: ${error.message}; try ${tried + 1} in ${Math.round(delayMs)} ms`);
+  policy.onRetry?.({ error, throttled: error instanceof BusyError, delayMs });
+  await sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+}

@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HelperError } from '../../model/error.ts';
+import type { StorageConfig } from '../../model/storage-config.ts';
+import { displayUrl, printable } from '../../report/printable.ts';
+import type { StorageContext } from '../remote.ts';
+import { type Profile, readProfile, type Section } from './profile.ts';
+
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+export interface Endpoint {
+  readonly secure: boolean;
+  /** With the port where it is not the scheme's own. */
+  readonly host: string;
+  /** Of the URL, without the slash at its end. */
+  readonly path: string;
+}
+
+/** Everything that configuration, environment and the AWS profile say about one S3 storage remote. */
+export interface S3Settings {
+  readonly remote: string;
+  readonly displayUrl: string;
+  readonly bucket: string;
+  /** What stands before every key: '' or `prefix/`. */
+  readonly prefix: string;
+  /** undefined: Amazon's own, by region. */
+  readonly endpoint: Endpoint | undefined;
+  readonly secure: boolean;
+  readonly region: string | undefined;
+  readonly virtualHost: boolean;
+  /** PEM of the authorities to trust in place of the system's. */
+  readonly ca: string | undefined;
+  readonly verifyTls: boolean;
+  readonly connectMs: number;
+  /** Without one byte in either direction for so long, a request is given up. */
+  readonly stallMs: number;
+  /** How many small requests at once. */
+  readonly concurrency: number;
+  /** Sent with every request that touches the bytes of an object (the customer's own key). */
+  readonly objectHeaders: Headers;
+  /** Sent when an object is made (encryption, access). */
+  readonly createHeaders: Headers;
+  readonly keys: KeySettings;
+}
+
+/** Where access keys may come from. */
+export interface KeySettings {
+  readonly explicit: AccessKeys | undefined;
+  readonly anonymous: boolean;
+  readonly profile: Profile;
+  /** Named by the storage remote itself: then keys in the environment are not meant. */
+  readonly profileChosen: boolean;
+  readonly configFile: string;
+  readonly credentialsFile: string;
+}
+
+export interface AccessKeys {
+  readonly id: string;
+  readonly secret: string;
+  readonly token?: string | undefined;
+}
+
+// What may become part of a host name that we send a signature to.
+const regionPattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
+const bucketPattern = /^[a-z0-9](?:[a-z0-9._-]{0,253}[a-z0-9])?$/i;
+
+export function isRegion(text: string | undefined): text is string {
+  return text !== undefined && regionPattern.test(text);
+}
+
+/** Reads what the options name (profile, CA file). Throws `config` for what cannot be. */
+export function readS3Settings(config: StorageConfig, context: StorageContext): S3Settings {
+  const { options } = config;
+  const env = (name: string): string | undefined => (context.env[name] === '' ? undefined : context.env[name]);
+  const fail = fault(config);
+  const { bucket, prefix } = parseUrl(config.url, fail);
+  const files = profileFiles(config, context);
+  const chosen = options.profile;
+  const profileName = chosen ?? env('AWS_PROFILE') ?? env('AWS_DEFAULT_PROFILE') ?? 'default';
+  const profile = readProfile(profileName, files.configFile, files.credentialsFile);
+  if (!profile.found && profileName !== 'default') {
+    throw new HelperError(
+      'config',
+      `storage remote '${printable(config.name)}': no AWS profile '${printable(profileName)}'`,
+      {
+        hints: [`set it up with: aws configure --profile ${printable(profileName)}`],
+      },
+    );
+  }
+  const said = profile.settings;
+  const endpoint = readEndpoint(options, env, said, fail);
+  const region = options.region ?? env('AWS_REGION') ?? env('AWS_DEFAULT_REGION') ?? said.region;
+  if (region !== undefined && !isRegion(region)) throw fail(`'${printable(region)}' is not a region`);
+  const secure = endpoint?.secure ?? options.use_ssl?.toLowerCase() !== 'false';
+  const style = said['s3.addressing_style'] ?? 'auto';
+  const nameable = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(bucket);
+  const explicit = readExplicit(options, fail);
+  return {
+    remote: printable(config.name),
+    displayUrl: displayUrl(config.url),
+    bucket,
+    prefix,
+    endpoint,
+    secure,
+    region,
+    // A dot in the bucket's name would leave the reach of a wildcard certificate.
+    virtualHost: style === 'virtual' || (style === 'auto' && endpoint === undefined && nameable),
+    ...readTls(options, env('AWS_CA_BUNDLE') ?? said.ca_bundle, fail),
+    connectMs: seconds(options.connect_timeout, 20),
+    stallMs: seconds(options.read_timeout, 60),
+    concurrency: Math.min(256, Number(/^[1-9]\d*$/.exec(said['s3.max_concurrent_requests'] ?? '')?.[0] ?? 128)),
+    objectHeaders: customerKey(options, fail),
+    createHeaders: createHeaders(options, fail),
+    keys: {
+      explicit,
+      anonymous: options.allow_anonymous_login?.toLowerCase() === 'true',
+      profile,
+      profileChosen: chosen !== undefined,
+      ...files,
+    },
+  };
+}
+
+type Fault = (text: string, ...hints: string[]) => HelperError;
+const fault =
+  (config: StorageConfig): Fault =>
+  (text, ...hints) =>
+    new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
+
+function parseUrl(url: string, fail: Fault): { bucket: string; prefix: string } {
+  const [, bucket = '', rest = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? [];
+  if (bucket === '') throw fail(`'${displayUrl(url)}' names no bucket`, "write 's3://bucket/prefix'");
+  if (!bucketPattern.test(bucket)) throw fail(`'${printable(bucket)}' is not the name of a bucket`);
+  const prefix = rest.replace(/\/+$/, '');
+  return { bucket, prefix: prefix === '' ? '' : `${prefix}/` };
+}
+
+/** The user's own files. A path that came with the repository is never opened: it could name any file's parser. */
+function profileFiles(config: StorageConfig, context: StorageContext): { configFile: string; credentialsFile: string } {
+  const own = (key: string): string | undefined => (config.committed.has(key) ? undefined : config.options[key]);
+  // DVC sets the variables from the options only where they are unset, so the environment comes first.
+  return {
+    configFile: context.env.AWS_CONFIG_FILE || own('configpath') || join(context.home, '.aws', 'config'),
+    credentialsFile:
+      context.env.AWS_SHARED_CREDENTIALS_FILE || own('credentialpath') || join(context.home, '.aws', 'credentials'),
+  };
+}
+
+function readEndpoint(
+  options: Section,
+  env: (name: string) => string | undefined,
+  profile: Section,
+  fail: Fault,
+): Endpoint | undefined {
+  const ignored = (env('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? profile.ignore_configured_endpoint_urls) === 'true';
+  const ambient = [
+    env('AWS_ENDPOINT_URL_S3'),
+    env('AWS_ENDPOINT_URL'),
+    profile['s3.endpoint_url'],
+    profile.endpoint_url,
+  ].find((value) => value !== undefined);
+  const text = options.endpointurl ?? (ignored ? undefined : ambient);
+  if (text === undefined) return undefined;
+  const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.username !== '' || url.password !== '' || url.search !== '') {
+    throw fail(`'${displayUrl(text)}' is no endpoint URL`, "write 'https://host' or 'https://host:port'");
+  }
+  return { secure: url.protocol === 'https:', host: url.host, path: url.pathname.replace(/\/+$/, '') };
+}
+
+function readTls(
+  options: Section,
+  bundle: string | undefined,
+  fail: Fault,
+): { ca: string | undefined; verifyTls: boolean } {
+  const verify = options.ssl_verify;
+  if (verify?.toLowerCase() === 'false') return { ca: undefined, verifyTls: false };
+  const path = verify === undefined || verify.toLowerCase() === 'true' ? bundle : verify;
+  if (path === undefined) return { ca: undefined, verifyTls: true };
+  try {
+    return { ca: readFileSync(path, 'utf8'), verifyTls: true };
+  } catch {
+    throw fail(
+      `cannot read the certificates in '${printable(path)}'`,
+      "name a PEM file in the option 'ssl_verify' or the environment variable AWS_CA_BUNDLE",
+    );
+  }
+}
+
+function readExplicit(options: Section, fail: Fault): AccessKeys | undefined {
+  const [id, secret] = [options.access_key_id, options.secret_access_key];
+  if (id === undefined && secret === undefined) return undefined;
+  if (id === undefined || secret === undefined) {
+    throw fail("'access_key_id' and 'secret_access_key' go together and one is missing");
+  }
+  return { id, secret, token: options.session_token };
+}
+
+function customerKey(options: Section, fail: Fault): Headers {
+  const key = options.sse_customer_key;
+  if (key === undefined) return [];
+  if (options.sse_kms_key_id !== undefined) throw fail("'sse_customer_key' and 'sse_kms_key_id' exclude each other");
+  const raw = Buffer.from(key, 'base64');
+  const name = 'x-amz-server-side-encryption-customer-';
+  return [
+    [`${name}algorithm`, options.sse_customer_algorithm ?? 'AES256'],
+    [`${name}key`, raw.toString('base64')],
+    [`${name}key-md5`, createHash('md5').update(raw).digest('base64')],
+  ];
+}
+
+const creation: readonly (readonly [option: string, header: string])[] = [
+  ['sse', 'x-amz-server-side-encryption'],
+  ['sse_kms_key_id', 'x-amz-server-side-encryption-aws-kms-key-id'],
+  ['acl', 'x-amz-acl'],
+  ['grant_read', 'x-amz-grant-read'],
+  ['grant_read_acp', 'x-amz-grant-read-acp'],
+  ['grant_write_acp', 'x-amz-grant-write-acp'],
+  ['grant_full_control', 'x-amz-grant-full-control'],
+];
+
+function createHeaders(options: Section, fail: Fault): Headers {
+  const grants = Object.keys(options).some((key) => key.startsWith('grant_'));
+  if (grants && options.acl !== undefined) throw fail("'acl' and 'grant_…' exclude each other");
+  return creation.flatMap(([option, header]) => {
+    const value = options[option];
+    if (value === undefined || value === '') return [];
+    if (!/^[\x20-\x7e]+$/.test(value)) throw fail(`the value of '${option}' cannot be sent`);
+    return [[header, value.trim()] as const];
+  });
+}
+
+/** Seconds as text → milliseconds, kept within a second and ten minutes. */
+function seconds(text: string | undefined, fallback: number): number {
+  const value = Number(text ?? fallback);
+  return 1000 * Math.min(600, Math.max(1, Number.isFinite(value) ? value : fallback));
+}

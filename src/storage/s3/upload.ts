@@ -1,0 +1,180 @@
+import { HelperError } from '../../model/error.ts';
+import type { Content } from '../../model/operation.ts';
+import { trace } from '../../report/trace.ts';
+import type { Budget } from './budget.ts';
+import type { Call, Client } from './client.ts';
+import { element, textOf } from './failure.ts';
+import type { Headers } from './settings.ts';
+import { encodePart } from './signature.ts';
+
+const mib = 1024 * 1024;
+/** Objects up to this size go in one request, bigger ones in parts of at least this size. */
+const partBytes: number = 16 * mib;
+const mostParts = 10_000;
+const partsAtOnce = 5;
+// What a body may take without asking; below it a request's own overhead is of the same order.
+const smallBytes = 256 * 1024;
+
+export interface Upload {
+  readonly client: Client;
+  readonly budget: Budget;
+  readonly key: string;
+  /** For messages. */
+  readonly action: string;
+  readonly content: Content;
+  readonly createHeaders: Headers;
+  readonly objectHeaders: Headers;
+  readonly signal: AbortSignal;
+}
+
+export async function uploadObject(upload: Upload): Promise<void> {
+  const { content, signal, budget } = upload;
+  if (content.size > partBytes) return uploadInParts(upload);
+  const release = content.size > smallBytes ? await budget.take(content.size, signal) : undefined;
+  try {
+    const body = await readWhole(upload);
+    const { client, key, action, createHeaders, objectHeaders } = upload;
+    const headers = [...createHeaders, ...objectHeaders];
+    await client.request({ action, method: 'PUT', key, headers, body }, signal);
+  } finally {
+    release?.();
+  }
+}
+
+function wrongSize(upload: Upload, size: number): HelperError {
+  const found = size > upload.content.size ? 'more' : `${size}`;
+  return new HelperError(
+    'corrupt',
+    `${upload.action}: the source gave ${found} bytes where ${upload.content.size} were announced`,
+  );
+}
+
+async function readWhole(upload: Upload): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of upload.content.open()) {
+    upload.signal.throwIfAborted();
+    size += chunk.length;
+    if (size > upload.content.size) throw wrongSize(upload, size);
+    chunks.push(chunk);
+  }
+  if (size !== upload.content.size) throw wrongSize(upload, size);
+  upload.signal.throwIfAborted();
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+}
+
+/** The content cut into buffers of `size` bytes, the last one shorter. Reads to the end, where content proves itself. */
+async function* cut(upload: Upload, size: number, buffers: Buffer[]): AsyncGenerator<Buffer> {
+  let part = Buffer.alloc(0);
+  let filled = 0;
+  let total = 0;
+  for await (const chunk of upload.content.open()) {
+    upload.signal.throwIfAborted();
+    total += chunk.length;
+    if (total > upload.content.size) throw wrongSize(upload, total);
+    for (let at = 0; at < chunk.length; ) {
+      if (filled === 0) part = buffers.pop() ?? Buffer.allocUnsafeSlow(size);
+      const count = Math.min(size - filled, chunk.length - at);
+      part.set(chunk.subarray(at, at + count), filled);
+      at += count;
+      filled += count;
+      if (filled === size) {
+        yield part;
+        filled = 0;
+      }
+    }
+  }
+  if (total !== upload.content.size) throw wrongSize(upload, total);
+  if (filled > 0) yield part.subarray(0, filled);
+}
+
+async function uploadInParts(upload: Upload): Promise<void> {
+  const { client, key, action, objectHeaders, signal } = upload;
+  const headers = [...upload.createHeaders, ...objectHeaders];
+  const begun = await client.request({ action, method: 'POST', key, query: 'uploads=', headers }, signal);
+  const id = element(textOf(begun), 'UploadId');
+  if (id === undefined) throw new HelperError('unavailable', `${action}: the service named no multipart upload`);
+  try {
+    await complete(upload, id, await sendParts(upload, id));
+  } catch (error) {
+    await abandon(upload, id);
+    throw error;
+  }
+}
+
+/** Sends parts as they fill up, a few at once. Answers their ETags. After a failure it waits for those under way. */
+async function sendParts(upload: Upload, id: string): Promise<readonly string[]> {
+  const { client, key, action, objectHeaders, content, budget } = upload;
+  const size = Math.max(partBytes, Math.ceil(content.size / mostParts / mib) * mib);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([upload.signal, stop.signal]);
+  const tags: string[] = [];
+  const buffers: Buffer[] = [];
+  const underway = new Set<Promise<void>>();
+  let release = await budget.take(size, signal);
+  const send = async (number: number, body: Buffer, free: () => void): Promise<void> => {
+    try {
+      const query = `partNumber=${number}&uploadId=${encodePart(id)}`;
+      const sent = await client.request({ action, method: 'PUT', key, query, headers: objectHeaders, body }, signal);
+      tags[number - 1] = sent.headers.etag ?? '';
+      if (body.length === size) buffers.push(body);
+    } finally {
+      free();
+    }
+  };
+  try {
+    let number = 0;
+    for await (const body of cut(upload, size, buffers)) {
+      number += 1;
+      const sending = send(number, body, release).finally(() => underway.delete(sending));
+      underway.add(sending);
+      // A failure is met at the next race; until then nobody else must report it.
+      sending.catch(() => {});
+      while (underway.size >= partsAtOnce) await Promise.race(underway);
+      release = await Promise.race([budget.take(size, signal), failureOf(underway)]);
+    }
+    await Promise.all(underway);
+    return tags;
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    release();
+    await Promise.allSettled(underway);
+  }
+}
+
+/** Rejects when one of `work` does; never resolves. */
+function failureOf(work: ReadonlySet<Promise<void>>): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const each of work) each.catch(reject);
+  });
+}
+
+async function complete(upload: Upload, id: string, tags: readonly string[]): Promise<void> {
+  const { client, key, action, objectHeaders, signal } = upload;
+  const quoted = (tag: string): string => tag.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+  const parts = tags.map((tag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${quoted(tag)}</ETag></Part>`);
+  const body = Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`);
+  const query = `uploadId=${encodePart(id)}`;
+  const call: Call = { action, method: 'POST', key, query, headers: objectHeaders, body, expects: [404] };
+  const done = await client.request(call, signal);
+  const text = textOf(done);
+  // S3 answers 200 before it knows: the error then stands in the body.
+  if (done.status === 200 && !/<Error[\s>]/.test(text)) return;
+  // The first of two tries may have worked although its answer was lost.
+  const head = await client.request({ action, method: 'HEAD', key, headers: objectHeaders, expects: [404] }, signal);
+  if (done.status === 404 && Number(head.headers['content-length']) === upload.content.size && head.status === 200) return;
+  throw new HelperError('unavailable', `${action}: the parts could not be joined (${element(text, 'Code') ?? done.status})`);
+}
+
+async function abandon(upload: Upload, id: string): Promise<void> {
+  const { client, key, action } = upload;
+  try {
+    const call: Call = { action, method: 'DELETE', key, query: `uploadId=${encodePart(id)}`, expects: [404] };
+    await client.request(call, AbortSignal.timeout(10_000));
+  } catch (error) {
+    trace(() => `storage: multipart upload of ${key} could not be taken back: ${String(error)}`);
+  }
+}

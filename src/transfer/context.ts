@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { openRepository, type Repository } from '../git/repository.ts';
+import { locateRepository, type RepositoryLocation } from '../git/work-tree.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Settings } from '../model/settings.ts';
+import { openVoice, type Voice } from '../report/voice.ts';
+import { openStorage } from '../storage/open.ts';
+import type { Storage } from '../storage/remote.ts';
+import { type Ledger, openLedger } from './ledger.ts';
+import type { Group } from './plan.ts';
+import { openProjects, type Projects } from './projects.ts';
+
+/** What the data side may know of the session with Git. */
+export interface DataMoverContext {
+  readonly cwd: string;
+  /** GIT_DIR, absolute or relative to cwd. */
+  readonly gitDirectory: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: string;
+  readonly home: string;
+  readonly settings: Settings;
+  /** Last value of a key of Git's configuration; undefined when unset. */
+  readonly configuration: (key: string) => string | undefined;
+  /** The Git remote's name, or its URL when it has none. */
+  readonly remoteName: string;
+  readonly progress: boolean;
+  /** 0 = `-q`, 1, 2 = `-v`. */
+  readonly verbosity: number;
+  readonly stderr: (text: string) => void;
+}
+
+/** All that push and fetch share: opened once for a session, closed by the mover. */
+export interface Session {
+  readonly context: DataMoverContext;
+  readonly voice: Voice;
+  readonly location: RepositoryLocation;
+  /** Our own folder in the common Git directory: ledger, journal. */
+  readonly directory: string;
+  readonly repository: Repository;
+  readonly projects: Projects;
+  /** Tools of one group; its storage is opened when first asked for and closed with the session. */
+  toolsFor(group: Group): GroupTools;
+  close(): Promise<void>;
+}
+
+export interface GroupTools {
+  readonly voice: Voice;
+  readonly ledger: Ledger;
+  readonly open: () => Promise<Storage>;
+  readonly throttled: () => number;
+  readonly jobs: number | undefined;
+  readonly directory: string;
+}
+
+export function openSession(context: DataMoverContext, operation: Operation): Session {
+  const voice = openVoice(context);
+  const location = locateRepository(context.cwd, context.gitDirectory, context.env, context.configuration);
+  const directory = join(location.commonDirectory, 'dvcexp');
+  const repository = openRepository({ cwd: context.cwd, env: context.env, signal: operation.signal });
+  const fsync = context.configuration('core.fsync') ?? '';
+  const projects = openProjects(repository, {
+    ...context,
+    location,
+    remote: context.settings.remote,
+    fsyncObjects: /(?:^|,)\s*(?:all|loose-object|objects)\b/.test(fsync),
+    warn: (warning) => voice.warn(warning),
+  });
+  const opened = new Map<object, Promise<Storage>>();
+  return {
+    context,
+    voice,
+    location,
+    directory,
+    repository,
+    projects,
+    toolsFor(group) {
+      let complaints = 0;
+      const onRetry = ({ throttled }: { readonly throttled: boolean }): void => {
+        if (throttled) complaints += 1;
+      };
+      return {
+        voice,
+        directory,
+        ledger: openLedger(directory, group.storage, Math.floor(Date.now() / 1000)),
+        jobs: context.settings.jobs,
+        throttled: () => complaints,
+        open() {
+          const known = opened.get(group);
+          if (known !== undefined) return known;
+          const storage = openStorage(group.storage, { ...context, retry: { onRetry } });
+          opened.set(group, storage);
+          return storage;
+        },
+      };
+    },
+    async close() {
+      await repository.close();
+      await Promise.allSettled([...opened.values()].map(async (storage) => (await storage).close()));
+    },
+  };
+}

@@ -1,0 +1,239 @@
+import type { Cache } from '../dvc/cache.ts';
+import { HelperError, isAbort } from '../model/error.ts';
+import { isListing, type Key } from '../model/object.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Voice } from '../report/voice.ts';
+import type { Storage } from '../storage/remote.ts';
+import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
+import { noteBatch } from './journal.ts';
+import type { Ledger } from './ledger.ts';
+import type { Group } from './plan.ts';
+import {
+  addLeaves,
+  cachedListing,
+  describe,
+  isMissed,
+  listingsOf,
+  readListing,
+  type Wanted,
+  type WantedMap,
+  wantedOf,
+} from './wanted.ts';
+
+export interface DownloadTools {
+  readonly voice: Voice;
+  readonly ledger: Ledger;
+  readonly open: () => Promise<Storage>;
+  readonly throttled: () => number;
+  readonly jobs: number | undefined;
+  /** The repository's `dvcexp` folder in its common Git directory. */
+  readonly directory: string;
+}
+
+export interface Downloaded {
+  readonly objects: number;
+  readonly bytes: number;
+  /** Storage answers and has not got them: the path and name of each that somebody misses. */
+  readonly absent: readonly Wanted[];
+  readonly describe: (wanted: Wanted) => string;
+  /** Storage broke: what failed for whom. Already told. */
+  readonly broken: readonly Wanted[];
+}
+
+interface State {
+  readonly wanted: WantedMap;
+  readonly absent: Wanted[];
+  readonly broken: Wanted[];
+  readonly fetched: Map<Key, Uint8Array>;
+  objects: number;
+  bytes: number;
+}
+
+const noCache = (group: Group): HelperError =>
+  new HelperError(
+    'unsupported',
+    `no DVC cache for data of storage remote '${group.storage.name}' in a bare repository`,
+    {
+      hints: ['set one for all repositories of this machine: dvc config --global cache.dir <directory>'],
+    },
+  );
+
+const empty = { objects: 0, bytes: 0, absent: [], broken: [] } as const;
+
+/** Brings one group's objects into the cache: leaves, then listings, each proven against its name. */
+export async function downloadGroup(group: Group, tools: DownloadTools, operation: Operation): Promise<Downloaded> {
+  const state: State = {
+    wanted: wantedOf(group.needs.values()),
+    absent: [],
+    broken: [],
+    fetched: new Map(),
+    objects: 0,
+    bytes: 0,
+  };
+  const { cache } = group;
+  try {
+    if (cache === undefined) throw noCache(group);
+    const remote = expandFromCache(cache, state);
+    if (remote.length > 0) await fetchListings(remote, await tools.open(), state, tools, operation);
+    const leaves = missingLeaves(cache, state);
+    const listings = [...state.fetched.keys()];
+    if (leaves.length > 0 || listings.length > 0) {
+      noteBatch(tools.directory, cache.directory, [...leaves.map(({ key }) => key), ...listings]);
+      await fetchLeaves(leaves, cache, state, tools, operation);
+      await commitListings(cache, state, operation);
+    }
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
+    if (error instanceof HelperError && error.code === 'unsupported') {
+      tools.voice.warn(error.message, ...error.hints);
+      return { ...empty, describe: ({ key }) => key };
+    }
+    tools.voice.fail(error);
+    const failed = [...state.wanted.values()].filter(({ object }) => cache?.size(object) === undefined);
+    state.broken.push(...failed);
+  } finally {
+    if (state.absent.some(({ key }) => tools.ledger.has(key))) tools.ledger.forget();
+    tools.ledger.save();
+  }
+  return {
+    objects: state.objects,
+    bytes: state.bytes,
+    absent: state.absent.filter(isMissed),
+    broken: state.broken,
+    describe: (wanted) => describe(wanted, (key) => state.fetched.get(key) ?? listingBytes(cache, state, key)),
+  };
+}
+
+function listingBytes(cache: Cache | undefined, state: State, key: Key): Uint8Array | undefined {
+  const listing = state.wanted.get(key);
+  return listing === undefined ? undefined : cachedListing(listing.object, cache);
+}
+
+/** Reads listings from the cache; answers those to fetch. A damaged one counts as not there. */
+function expandFromCache(cache: Cache, state: State): readonly Wanted[] {
+  const remote: Wanted[] = [];
+  for (const listing of listingsOf(state.wanted)) {
+    try {
+      const bytes = cachedListing(listing.object, cache);
+      if (bytes === undefined) remote.push(listing);
+      else addLeaves(state.wanted, listing, bytes);
+    } catch (error) {
+      if (!(error instanceof HelperError) || error.code !== 'corrupt') throw error;
+      remote.push(listing);
+    }
+  }
+  return remote;
+}
+
+async function fetchListings(
+  listings: readonly Wanted[],
+  storage: Storage,
+  state: State,
+  tools: DownloadTools,
+  operation: Operation,
+): Promise<void> {
+  await forEachConcurrent(
+    listings,
+    fixedLimit(Math.min(tools.jobs ?? 32, storage.concurrency)),
+    async (listing, inner) => {
+      try {
+        const bytes = await readListing(listing.object, storage, inner);
+        addLeaves(state.wanted, listing, bytes);
+        state.fetched.set(listing.key, bytes);
+      } catch (error) {
+        sortOut(listing, error, state, tools);
+      }
+    },
+    operation,
+  );
+}
+
+/** One object at fault is noted and the rest goes on; anything else is thrown. */
+function sortOut(wanted: Wanted, error: unknown, state: State, tools: DownloadTools): void {
+  if (!(error instanceof HelperError)) throw error;
+  if (error.code === 'missing') state.absent.push(wanted);
+  else if (error.code === 'corrupt') {
+    state.broken.push(wanted);
+    tools.voice.fail(error);
+  } else throw error;
+}
+
+function missingLeaves(cache: Cache, state: State): readonly Wanted[] {
+  const gone = new Set([...state.absent, ...state.broken]);
+  return [...state.wanted.values()].filter(
+    (wanted) => !isListing(wanted.object.id) && !gone.has(wanted) && cache.size(wanted.object) === undefined,
+  );
+}
+
+const tries = 3;
+
+async function fetchLeaves(
+  leaves: readonly Wanted[],
+  cache: Cache,
+  state: State,
+  tools: DownloadTools,
+  operation: Operation,
+): Promise<void> {
+  if (leaves.length === 0) return;
+  const storage = await tools.open();
+  const limit: Limit =
+    tools.jobs === undefined
+      ? adaptiveLimit(32, Math.max(32, storage.concurrency), tools.throttled)
+      : fixedLimit(tools.jobs);
+  const meter = tools.voice.meter('Downloading DVC data', leaves.length);
+  const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
+    try {
+      state.bytes += await placeOne(wanted, storage, cache, meter.bytes, inner);
+      state.objects += 1;
+      tools.ledger.add(wanted.key);
+      meter.object();
+    } catch (error) {
+      sortOut(wanted, error, state, tools);
+    }
+  };
+  let whole = false;
+  try {
+    await forEachConcurrent(leaves, limit, one, operation);
+    whole = true;
+  } finally {
+    meter.finish(whole);
+  }
+}
+
+/** One object into the cache. A stream that breaks in the middle is started anew: only whole objects count. */
+async function placeOne(
+  wanted: Wanted,
+  storage: Storage,
+  cache: Cache,
+  count: (bytes: number) => void,
+  operation: Operation,
+): Promise<number> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await cache.write(wanted.object, metered(storage.read(wanted.key, operation), count), operation);
+    } catch (error) {
+      const again =
+        error instanceof HelperError && (error.code === 'unavailable' || error.code === 'corrupt') && tried < tries;
+      if (!again || (error.code === 'corrupt' && tried > 1)) throw error;
+    }
+  }
+}
+
+async function* metered(bytes: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of bytes) {
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+/** Nothing that points is published before what it points to: a listing with a broken leaf is not placed. */
+async function commitListings(cache: Cache, state: State, operation: Operation): Promise<void> {
+  const broken = new Set(state.broken.map(({ key }) => key));
+  for (const [key, bytes] of state.fetched) {
+    const listing = state.wanted.get(key);
+    if (listing === undefined || listing.leaves?.some((leaf) => broken.has(leaf)) === true) continue;
+    state.bytes += await cache.write(listing.object, bytes, operation);
+    state.objects += 1;
+  }
+}

@@ -1,0 +1,151 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Cache, openCache } from '../dvc/cache.ts';
+import { createCollector } from '../dvc/collector.ts';
+import { type Config, type ConfigLayer, configLayerPaths, mergeConfig, requireRemote } from '../dvc/config.ts';
+import type { Output, Problem } from '../dvc/outputs.ts';
+import type { Repository } from '../git/repository.ts';
+import type { RepositoryLocation } from '../git/work-tree.ts';
+import { HelperError } from '../model/error.ts';
+import type { GitOid } from '../model/git.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
+
+/** Where one output's objects go and come from. `cache` is undefined in a bare repository without a configured one. */
+export interface Place {
+  readonly storage: StorageConfig;
+  readonly cache: Cache | undefined;
+}
+
+/** One output of a commit with the place its DVC project gives it. */
+export interface PlacedOutput {
+  readonly output: Output;
+  /** undefined: the project has no storage remote for it. An error: the configuration cannot be used. */
+  readonly place: Place | undefined | HelperError;
+}
+
+export interface CommitData {
+  readonly outputs: readonly PlacedOutput[];
+  readonly problems: readonly Problem[];
+}
+
+export interface Projects {
+  /** Outputs of every DVC project of a commit, with the configuration that counts for that commit. */
+  of(commit: GitOid): Promise<CommitData>;
+}
+
+export interface ProjectsOptions {
+  readonly location: RepositoryLocation;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: string;
+  readonly home: string;
+  /** Storage remote that takes the place of `core.remote`. */
+  readonly remote: string | undefined;
+  readonly fsyncObjects: boolean;
+  /** Called once for each distinct warning. */
+  readonly warn: (warning: string) => void;
+}
+
+/** The configuration of a project: the commit's own `.dvc/config`, with this machine's layers around it. */
+interface Settled {
+  readonly config: Config | HelperError;
+  readonly cache: Cache | undefined;
+}
+
+export function openProjects(repository: Repository, options: ProjectsOptions): Projects {
+  const collector = createCollector(repository);
+  const readLayer = (level: ConfigLayer['level'], path: string, directory: string): readonly ConfigLayer[] => {
+    try {
+      return [{ level, text: readFileSync(path, 'utf8'), path, directory }];
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+      throw new HelperError('config', `cannot read '${path}'`, { cause: error });
+    }
+  };
+  const machine = configLayerPaths(options.env, options.platform, options.home);
+  const machineLayers = (): readonly ConfigLayer[] => [
+    ...readLayer('system', machine.system, join(machine.system, '..')),
+    ...readLayer('global', machine.global, join(machine.global, '..')),
+  ];
+  const settled = new Map<string, Settled>();
+  const warned = new Set<string>();
+  const caches = new Map<string, Cache>();
+
+  const settle = (root: string, committed: Uint8Array | undefined): Settled => {
+    const text = committed === undefined ? '' : Buffer.from(committed).toString('utf8');
+    const key = `${root}\0${text}`;
+    const known = settled.get(key);
+    if (known !== undefined) return known;
+    const top = options.location.workTree ?? options.location.gitDirectory;
+    const project = join(top, root);
+    const dvc = join(project, '.dvc');
+    let result: Settled;
+    try {
+      const config = mergeConfig(
+        [
+          ...machineLayers(),
+          { level: 'repo', text, path: join(root, '.dvc/config'), directory: dvc },
+          ...(options.location.workTree === undefined ? [] : readLayer('local', join(dvc, 'config.local'), dvc)),
+        ],
+        { projectDirectory: project, home: options.home },
+      );
+      for (const warning of config.warnings) {
+        if (!warned.has(warning)) options.warn(warning);
+        warned.add(warning);
+      }
+      // A bare repository has no project directory: only a cache configured elsewhere exists for it.
+      const homeless = options.location.workTree === undefined && config.cacheDirectory.startsWith(dvc);
+      result = { config, cache: homeless ? undefined : cacheOf(config) };
+    } catch (error) {
+      if (!(error instanceof HelperError)) throw error;
+      result = { config: error, cache: undefined };
+    }
+    settled.set(key, result);
+    return result;
+  };
+
+  const cacheOf = (config: Config): Cache => {
+    const known = caches.get(config.cacheDirectory);
+    if (known !== undefined) return known;
+    const cache = openCache(config.cacheDirectory, { shared: config.cacheShared, fsyncObjects: options.fsyncObjects });
+    caches.set(config.cacheDirectory, cache);
+    return cache;
+  };
+
+  const placeOf = (output: Output, { config, cache }: Settled): PlacedOutput['place'] => {
+    if (config instanceof HelperError) return config;
+    const name = output.remote ?? options.remote ?? config.defaultRemote;
+    if (name === undefined) return undefined;
+    try {
+      return { storage: requireRemote(config, name), cache };
+    } catch (error) {
+      if (error instanceof HelperError) return error;
+      throw error;
+    }
+  };
+
+  const byTree = new Map<GitOid, Promise<CommitData>>();
+  const collect = async (tree: GitOid): Promise<CommitData> => {
+    const projects = await collector.projects(tree);
+    const outputs: PlacedOutput[] = [];
+    for (const project of projects) {
+      const around = settle(project.root, project.config);
+      for (const output of project.outputs) {
+        if (output.cache && (output.object !== undefined || output.versioned !== undefined)) {
+          outputs.push({ output, place: placeOf(output, around) });
+        }
+      }
+    }
+    return { outputs, problems: projects.flatMap((project) => project.problems) };
+  };
+
+  return {
+    async of(commit) {
+      const { tree } = await repository.commit(commit);
+      const known = byTree.get(tree);
+      if (known !== undefined) return known;
+      const data = collect(tree);
+      byTree.set(tree, data);
+      return data;
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HelperError } from '../model/error.ts';
+import { type GitOid, isExperiment, type RefName } from '../model/git.ts';
+import { displayUrl } from '../report/printable.ts';
+import { countOf, formatBytes } from '../report/progress.ts';
+import type { Session } from './context.ts';
+import type { DownloadRequest, DownloadResult } from './data-mover.ts';
+import type { Downloaded } from './download.ts';
+import { type Group, planFetch } from './plan.ts';
+import type { Wanted } from './wanted.ts';
+
+/** A wanted commit with the names the Git remote gives it. */
+export interface WantedCommit {
+  /** What Git asked for: the commit itself or a tag that points at it. */
+  readonly want: GitOid;
+  readonly commit: GitOid;
+  readonly names: readonly RefName[];
+}
+
+export interface Choice {
+  readonly wanted: readonly WantedCommit[];
+  readonly leftOut: readonly WantedCommit[];
+}
+
+/** Which of the fetched tips get their data now (docs/decisions, "How much a fetch downloads"). Objects other than commits have none. */
+export async function chooseWants(session: Session, request: DownloadRequest): Promise<Choice> {
+  const { fetchData } = session.context.settings;
+  const chosen = { wanted: [] as WantedCommit[], leftOut: [] as WantedCommit[] };
+  const tracked = request.cloning ? request.head : trackedRef(session);
+  for (const { oid, names } of request.wants) {
+    const commit = await session.repository.resolve(oid);
+    if (commit === undefined) continue;
+    const tip: WantedCommit = { want: oid, commit, names: (names.length === 0 ? [oid] : names) as RefName[] };
+    const now = fetchData === 'all' || (fetchData !== 'none' && isWantedNow(names, fetchData, tracked));
+    (now ? chosen.wanted : chosen.leftOut).push(tip);
+  }
+  return chosen;
+}
+
+function isWantedNow(names: readonly string[], fetchData: 'auto' | 'exps', tracked: string | undefined): boolean {
+  if (names.some(isExperiment)) return true;
+  // A bare object ID was typed by somebody who wants just that.
+  return fetchData === 'auto' && (names.length === 0 || (tracked !== undefined && names.includes(tracked)));
+}
+
+/** The Git remote's ref that the current branch tracks (git-config(1), branch.<name>.merge); undefined when there is none. */
+function trackedRef({ location, context }: Session): string | undefined {
+  try {
+    const [, branch] =
+      /^ref: refs\/heads\/(.+)$/m.exec(readFileSync(join(location.gitDirectory, 'HEAD'), 'utf8')) ?? [];
+    if (branch === undefined || context.configuration(`branch.${branch}.remote`) !== context.remoteName)
+      return undefined;
+    return context.configuration(`branch.${branch}.merge`);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface FetchResult extends Downloaded {
+  readonly group: Group;
+}
+
+export interface FetchReport extends Choice {
+  readonly problems: ReadonlyMap<RefName, HelperError>;
+  readonly results: readonly FetchResult[];
+}
+
+/** Tells what came and what did not, and what that means for Git. */
+export async function reportFetch(
+  session: Session,
+  request: DownloadRequest,
+  report: FetchReport,
+): Promise<DownloadResult> {
+  const { voice, context } = session;
+  for (const error of new Set(report.problems.values())) voice.warn(error.message);
+  for (const { group, objects, bytes } of report.results) {
+    if (objects > 0)
+      voice.say(
+        `dvcexp: downloaded ${countOf(objects, 'object')}, ${formatBytes(bytes)}, from ${displayUrl(group.storage.url)}`,
+      );
+  }
+  const absent = report.results.flatMap((result) => result.absent.map((wanted) => ({ wanted, result })));
+  tellAbsent(absent, session);
+  if (context.settings.fetchData !== 'none') await tellLeftOut(report.leftOut, session);
+
+  const brokenRefs = new Set(report.results.flatMap(({ broken }) => broken.flatMap(refsOfAll)));
+  const policy = context.settings.onFetchError;
+  const fatal = [...brokenRefs].filter((ref) =>
+    policy === undefined ? isExperiment(ref) && !request.cloning : policy === 'fail',
+  );
+  const absentFails = absent.length > 0 && context.settings.onAbsent === 'fail';
+  if (fatal.length > 0) {
+    voice.fail(
+      `data of ${namesOf(fatal)} is not here, so no ref was moved`,
+      'run the same command again: it goes on where it stopped',
+    );
+    voice.say('hint: to get the refs without their data: git -c dvcexp.onFetchError=warn fetch …');
+  } else if (brokenRefs.size > 0) {
+    voice.warn(
+      `data of ${namesOf([...brokenRefs])} is not here; the refs are`,
+      `bring it later with: git dvcexp fetch ${context.remoteName}`,
+    );
+  }
+  const isFatal = new Set<string>(fatal);
+  const retry = report.wanted.filter(({ names }) => names.some((name) => isFatal.has(name))).map(({ want }) => want);
+  return { outcome: fatal.length > 0 || absentFails ? 'failed' : 'whole', retry };
+}
+
+function refsOfAll(wanted: Wanted): RefName[] {
+  return wanted.edges.flatMap(({ refs }) => refs);
+}
+
+function tellAbsent(
+  absent: readonly { readonly wanted: Wanted; readonly result: FetchResult }[],
+  { voice, context }: Session,
+): void {
+  const [first] = absent;
+  if (first === undefined) return;
+  const url = displayUrl(first.result.group.storage.url);
+  const refs = [...new Set(absent.flatMap(({ wanted }) => refsOfAll(wanted)))];
+  const message = `${url} has not got ${countOf(absent.length, 'object')} of ${namesOf(refs)}: somebody pushed without data`;
+  if (context.settings.onAbsent === 'fail') voice.fail(message);
+  else voice.warn(message);
+  if (context.verbosity > 0) voice.list(absent.slice(0, 10).map(({ wanted, result }) => result.describe(wanted)));
+  if (absent.length > 10 && context.verbosity > 0) voice.list([`… and ${absent.length - 10} more`]);
+}
+
+/** One line when a fetch left data where it is. Costs no storage: what the cache lacks is what was left. */
+async function tellLeftOut(leftOut: readonly WantedCommit[], session: Session): Promise<void> {
+  const plan = await planFetch(leftOut, session.projects);
+  const refs = new Set<RefName>();
+  for (const { needs, cache } of plan.groups.values()) {
+    for (const { object, edges } of needs.values()) {
+      if (cache?.size(object) !== undefined) continue;
+      for (const edge of edges) if (!edge.optional) for (const ref of edge.refs) refs.add(ref);
+    }
+  }
+  if (refs.size === 0) return;
+  session.voice.say(`dvcexp: data of ${namesOf([...refs])} was left in storage; bring it with: git dvcexp fetch`);
+}
+
+/** `'main'`, `'a' and 'b'`, `'a', 'b' and 3 more`: short names, as people type them. */
+function namesOf(refs: readonly string[]): string {
+  const short = refs.map(
+    (ref) =>
+      `'${isExperiment(ref) ? (ref.split('/').at(-1) ?? ref) : ref.replace(/^refs\/(?:heads|tags|remotes)\//, '')}'`,
+  );
+  if (short.length <= 1) return short[0] ?? 'a ref';
+  if (short.length <= 3) return `${short.slice(0, -1).join(', ')} and ${short.at(-1)}`;
+  return `${short.slice(0, 2).join(', ')} and ${short.length - 2} more`;
+}

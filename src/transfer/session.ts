@@ -1,0 +1,107 @@
+import { openCache } from '../dvc/cache.ts';
+import { HelperError } from '../model/error.ts';
+import type { RefName } from '../model/git.ts';
+import { type Key, parseKey } from '../model/object.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Settings } from '../model/settings.ts';
+import { displayUrl } from '../report/printable.ts';
+import { countOf, formatBytes } from '../report/progress.ts';
+import type { Voice } from '../report/voice.ts';
+import { type DataMoverContext, openSession, type Session } from './context.ts';
+import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from './data-mover.ts';
+import { downloadGroup } from './download.ts';
+import { settleJournals } from './journal.ts';
+import { planFetch, planPush } from './plan.ts';
+import { chooseWants, type FetchResult, reportFetch } from './selection.ts';
+import { uploadGroup } from './upload.ts';
+
+/** Opens the data side. Starts nothing before it is asked to move something. */
+export async function openDataMover(context: DataMoverContext): Promise<DataMover> {
+  let session: Session | undefined;
+  const begin = async (operation: Operation): Promise<Session> => {
+    if (session === undefined) {
+      session = openSession(context, operation);
+      await settleJournals(session.directory, checkObject);
+    }
+    return session;
+  };
+  return {
+    upload: async (request, operation) => upload(await begin(operation), request, operation),
+    download: async (request, operation) => download(await begin(operation), request, operation),
+    close: async () => session?.close(),
+  };
+}
+
+async function upload(
+  session: Session,
+  request: UploadRequest,
+  operation: Operation,
+): Promise<ReadonlyMap<RefName, string>> {
+  const { context, voice } = session;
+  const { settings } = context;
+  const plan = await planPush(request.refs, request.advertised, session.repository, session.projects, settings);
+  const failed = new Map<RefName, string>();
+  for (const error of new Set(plan.problems.values())) voice.fail(error);
+  for (const ref of plan.problems.keys()) failed.set(ref, 'dvc: the data it needs cannot be told');
+  reportHomeless(plan.homeless, settings, voice, failed);
+
+  for (const group of plan.groups.values()) {
+    if (request.atomic && failed.size > 0) break;
+    const tools = session.toolsFor(group);
+    const result = await uploadGroup(
+      group,
+      {
+        ...tools,
+        force: settings.forceUpload,
+        allowMissing: settings.allowMissing,
+        dryRun: request.dryRun,
+        failed: new Set(failed.keys()),
+        atomic: request.atomic,
+      },
+      operation,
+    );
+    for (const [ref, reason] of result.failed) failed.set(ref, reason);
+    if (result.objects > 0) {
+      voice.say(
+        `dvcexp: uploaded ${countOf(result.objects, 'object')}, ${formatBytes(result.bytes)}, to ${displayUrl(group.storage.url)}`,
+      );
+    }
+  }
+  return failed;
+}
+
+function reportHomeless(
+  homeless: readonly { readonly path: string; readonly refs: readonly RefName[] }[],
+  settings: Settings,
+  voice: Voice,
+  failed: Map<RefName, string>,
+): void {
+  const [first] = homeless;
+  if (first === undefined) return;
+  const more = homeless.length > 1 ? ` and ${countOf(homeless.length - 1, 'more output')}` : '';
+  const message = `no storage remote is configured for '${first.path}'${more}: the data stays on this machine`;
+  const hint = 'set one: dvc remote add --default storage <url>';
+  if (!settings.requireStorage) {
+    voice.warn(message, hint);
+    return;
+  }
+  voice.fail(new HelperError('config', message, { hints: [hint] }));
+  for (const ref of homeless.flatMap(({ refs }) => refs)) failed.set(ref, 'dvc: no storage remote configured');
+}
+
+async function download(session: Session, request: DownloadRequest, operation: Operation): Promise<DownloadResult> {
+  const { wanted, leftOut } = await chooseWants(session, request);
+  const plan = await planFetch(wanted, session.projects);
+  const results: FetchResult[] = [];
+  for (const group of plan.groups.values()) {
+    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group), operation)) });
+  }
+  return reportFetch(session, request, { wanted, leftOut, problems: plan.problems, results });
+}
+
+/** An object that was being placed when the machine went down. What did not survive is fetched again when it is wanted. */
+async function checkObject(cacheDirectory: string, key: Key): Promise<void> {
+  const object = parseKey(key);
+  if (object !== undefined)
+    await openCache(cacheDirectory, { shared: undefined, fsyncObjects: false }).removeDamaged(object);
+}

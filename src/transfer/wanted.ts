@@ -1,0 +1,87 @@
+import type { Cache } from '../dvc/cache.ts';
+import { verified } from '../dvc/hash.ts';
+import { parseListing, parseListingIds } from '../dvc/listing.ts';
+import type { RefName } from '../model/git.ts';
+import { type DvcObject, isListing, type Key, keyOf } from '../model/object.ts';
+import type { Operation } from '../model/operation.ts';
+import type { Storage } from '../storage/remote.ts';
+import type { Edge, Need } from './plan.ts';
+
+/** One object to bring from here to there, with all it is wanted for. */
+export interface Wanted {
+  readonly object: DvcObject;
+  readonly key: Key;
+  readonly edges: Edge[];
+  /** Of a listing that was read: the keys of its leaves. */
+  leaves: readonly Key[] | undefined;
+  /** Of a leaf: one listing that names it, to find its path when it has to be told. */
+  readonly from: Key | undefined;
+}
+
+export type WantedMap = Map<Key, Wanted>;
+
+export function wantedOf(needs: Iterable<Need>): WantedMap {
+  const wanted: WantedMap = new Map();
+  for (const { object, edges } of needs) {
+    const key = keyOf(object);
+    wanted.set(key, { object, key, edges: [...edges], leaves: undefined, from: undefined });
+  }
+  return wanted;
+}
+
+export function listingsOf(wanted: WantedMap): Wanted[] {
+  return [...wanted.values()].filter(({ object }) => isListing(object.id));
+}
+
+/** Adds the files of a listing; they are wanted for whatever the listing is wanted for. */
+export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array): void {
+  const keys: Key[] = [];
+  for (const id of parseListingIds(bytes, `listing ${listing.object.id} of '${listing.edges[0]?.path ?? ''}'`)) {
+    const object: DvcObject = { kind: listing.object.kind, id };
+    const key = keyOf(object);
+    keys.push(key);
+    const known = wanted.get(key);
+    if (known === undefined) {
+      wanted.set(key, { object, key, edges: [...listing.edges], leaves: undefined, from: listing.key });
+    } else for (const edge of listing.edges) if (!known.edges.includes(edge)) known.edges.push(edge);
+  }
+  listing.leaves = keys;
+}
+
+/** Refs that must not move without this object. */
+export function refsOf(wanted: Wanted): Set<RefName> {
+  return new Set(wanted.edges.filter((edge) => !edge.optional).flatMap((edge) => edge.refs));
+}
+
+/** True when somebody has to hear that this object is nowhere. */
+export function isMissed(wanted: Wanted): boolean {
+  return wanted.edges.some((edge) => !edge.optional);
+}
+
+/**
+ * The object as people know it: the path that is tracked, and its name in DVC.
+ *
+ * @param listingBytes a listing's bytes, when they can be had
+ */
+export function describe(wanted: Wanted, listingBytes: (key: Key) => Uint8Array | undefined): string {
+  const edge = wanted.edges.find((each) => !each.optional) ?? wanted.edges[0];
+  const top = edge?.path ?? '';
+  const name = `(md5 ${wanted.object.id})`;
+  if (wanted.from === undefined) return `${top} ${name}`;
+  const bytes = listingBytes(wanted.from);
+  const entry = bytes === undefined ? undefined : parseListing(bytes, top).find(({ id }) => id === wanted.object.id);
+  return `${top}/${entry?.relpath ?? '…'} ${name}`;
+}
+
+/** A whole listing from storage, proven against its name. Throws `missing` when storage has not got it. */
+export async function readListing(object: DvcObject, storage: Storage, operation: Operation): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const source = storage.read(keyOf(object), operation);
+  for await (const chunk of verified(object, source, `'${keyOf(object)}' in ${storage.displayUrl}`)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A listing's bytes from the cache; undefined when it is not there. A damaged one throws `corrupt`. */
+export function cachedListing(object: DvcObject, cache: Cache | undefined): Uint8Array | undefined {
+  return cache?.size(object) === undefined ? undefined : cache.read(object);
+}
