@@ -25,6 +25,7 @@ module.exports = {
     may('storage', 'model', 'report'),
     may('transfer', 'model', 'report', 'dvc', 'git', 'storage'),
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
+    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
     {
       name: 'backends-are-private-to-the-table',
       comment: 'a backend is reached through storage/open.ts, by dynamic import',
@@ -46,6 +47,7 @@ module.exports = {
       to: { path: '^src/storage/', pathNot: '^src/storage/(remote|open)\\.ts$' },
     },
     home('yaml', 'yaml/', '^src/dvc/'),
+    home('yargs', 'yargs/', '^src/cli/'),
     home('ignore', 'ignore/', '^src/dvc/'),
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
     {

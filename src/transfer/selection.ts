@@ -66,10 +66,14 @@ export interface FetchReport extends Choice {
   readonly results: readonly FetchResult[];
 }
 
-/** Tells what came and what did not, and what that means for Git. */
+/**
+ * Tells what came and what did not, and what that means for Git.
+ *
+ * @param request undefined when a person asked for data alone: then everything that is not here is a failure
+ */
 export async function reportFetch(
   session: Session,
-  request: DownloadRequest,
+  request: DownloadRequest | undefined,
   report: FetchReport,
 ): Promise<DownloadResult> {
   const { voice, context } = session;
@@ -86,25 +90,33 @@ export async function reportFetch(
 
   const brokenRefs = new Set(report.results.flatMap(({ broken }) => broken.flatMap(refsOfAll)));
   const policy = context.settings.onFetchError;
-  const fatal = [...brokenRefs].filter((ref) =>
-    policy === undefined ? isExperiment(ref) && !request.cloning : policy === 'fail',
-  );
-  const absentFails = absent.length > 0 && context.settings.onAbsent === 'fail';
-  if (fatal.length > 0) {
+  const isFatal = (ref: string): boolean =>
+    request === undefined || policy === 'fail' || (policy === undefined && isExperiment(ref) && !request.cloning);
+  const fatal = new Set<string>([...brokenRefs].filter(isFatal));
+  const absentFails = absent.length > 0 && (request === undefined || context.settings.onAbsent === 'fail');
+  if (fatal.size > 0) {
+    const effect = request === undefined ? '' : ', so no ref was moved';
     voice.fail(
-      `data of ${namesOf(fatal)} is not here, so no ref was moved`,
+      `data of ${namesOf([...fatal])} is not here${effect}`,
       'run the same command again: it goes on where it stopped',
+      ...(request === undefined ? [] : ['to get the refs without their data: git -c dvcexp.onFetchError=warn fetch …']),
     );
-    voice.say('hint: to get the refs without their data: git -c dvcexp.onFetchError=warn fetch …');
   } else if (brokenRefs.size > 0) {
     voice.warn(
       `data of ${namesOf([...brokenRefs])} is not here; the refs are`,
-      `bring it later with: git dvcexp fetch ${context.remoteName}`,
+      `bring it later with: ${fetchCommand([...brokenRefs], session)}`,
     );
   }
-  const isFatal = new Set<string>(fatal);
-  const retry = report.wanted.filter(({ names }) => names.some((name) => isFatal.has(name))).map(({ want }) => want);
-  return { outcome: fatal.length > 0 || absentFails ? 'failed' : 'whole', retry };
+  const retry = report.wanted.filter(({ names }) => names.some((name) => fatal.has(name))).map(({ want }) => want);
+  return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry };
+}
+
+/** What to type to get the data of these refs of the Git remote, named as this repository names them. */
+function fetchCommand(refs: readonly string[], { context }: Session): string {
+  const names = refs
+    .slice(0, 3)
+    .map((ref) => (ref.startsWith('refs/heads/') ? `${context.remoteName}/${ref.slice('refs/heads/'.length)}` : ref));
+  return `git dvcexp fetch ${names.join(' ')}${refs.length > 3 ? ' …' : ''}`;
 }
 
 function refsOfAll(wanted: Wanted): RefName[] {
@@ -137,7 +149,9 @@ async function tellLeftOut(leftOut: readonly WantedCommit[], session: Session): 
     }
   }
   if (refs.size === 0) return;
-  session.voice.say(`dvcexp: data of ${namesOf([...refs])} was left in storage; bring it with: git dvcexp fetch`);
+  session.voice.say(
+    `dvcexp: data of ${namesOf([...refs])} was left in storage; bring it with: ${fetchCommand([...refs], session)}`,
+  );
 }
 
 /** `'main'`, `'a' and 'b'`, `'a', 'b' and 3 more`: short names, as people type them. */

@@ -12,7 +12,7 @@ import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from '
 import { downloadGroup } from './download.ts';
 import { settleJournals } from './journal.ts';
 import { planFetch, planPush } from './plan.ts';
-import { chooseWants, type FetchResult, reportFetch } from './selection.ts';
+import { chooseWants, type FetchReport, type FetchResult, reportFetch, type WantedCommit } from './selection.ts';
 import { uploadGroup } from './upload.ts';
 
 /** Opens the data side. Starts nothing before it is asked to move something. */
@@ -90,13 +90,54 @@ function reportHomeless(
 }
 
 async function download(session: Session, request: DownloadRequest, operation: Operation): Promise<DownloadResult> {
-  const { wanted, leftOut } = await chooseWants(session, request);
+  const choice = await chooseWants(session, request);
+  return reportFetch(session, request, { ...choice, ...(await receive(session, choice.wanted, operation)) });
+}
+
+async function receive(
+  session: Session,
+  wanted: readonly WantedCommit[],
+  operation: Operation,
+): Promise<Pick<FetchReport, 'problems' | 'results'>> {
   const plan = await planFetch(wanted, session.projects);
   const results: FetchResult[] = [];
   for (const group of plan.groups.values()) {
     results.push({ group, ...(await downloadGroup(group, session.toolsFor(group), operation)) });
   }
-  return reportFetch(session, request, { wanted, leftOut, problems: plan.problems, results });
+  return { problems: plan.problems, results };
+}
+
+/**
+ * Brings the data of named commits into the cache, whatever Git has or has not to fetch: what a fetch left out, or
+ * failed on. Answers `failed` when something is not here afterwards; already explained on stderr.
+ *
+ * @throws HelperError `usage` when a revision names no commit of this repository
+ */
+export async function fetchData(
+  context: DataMoverContext,
+  revisions: readonly string[],
+  operation: Operation,
+): Promise<DownloadResult> {
+  const session = openSession(context, operation);
+  try {
+    await settleJournals(session.directory, checkObject);
+    const wanted: WantedCommit[] = [];
+    for (const revision of revisions) {
+      const commit = await session.repository.resolve(revision);
+      if (commit === undefined) {
+        const hints = ['git fetch its ref first'];
+        throw new HelperError('usage', `'${revision}' names no commit of this repository`, { hints });
+      }
+      wanted.push({ want: commit, commit, names: [revision as RefName] });
+    }
+    return await reportFetch(session, undefined, {
+      wanted,
+      leftOut: [],
+      ...(await receive(session, wanted, operation)),
+    });
+  } finally {
+    await session.close();
+  }
 }
 
 /** An object that was being placed when the machine went down. What did not survive is fetched again when it is wanted. */

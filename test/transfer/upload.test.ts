@@ -13,7 +13,8 @@ import { openVoice } from '../../src/report/voice.ts';
 import { downloadGroup } from '../../src/transfer/download.ts';
 import { openLedger } from '../../src/transfer/ledger.ts';
 import type { Group } from '../../src/transfer/plan.ts';
-import { type UploadTools, uploadGroup } from '../../src/transfer/upload.ts';
+import { uploadGroup } from '../../src/transfer/upload.ts';
+import type { UploadTools } from '../../src/transfer/upload-tools.ts';
 import { openMemoryStorage } from '../kit/memory-storage.ts';
 
 const operation = { signal: new AbortController().signal };

@@ -1,0 +1,88 @@
+import { isListing } from '../model/object.ts';
+import type { Content, Operation } from '../model/operation.ts';
+import type { Storage } from '../storage/remote.ts';
+import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
+import { concernsOneObject } from './missing.ts';
+import type { Group } from './plan.ts';
+import { failedRefs, type UploadState } from './upload-faults.ts';
+import type { Uploaded, UploadTools } from './upload-tools.ts';
+import { listingsOf, type Wanted } from './wanted.ts';
+
+/** Sends what was chosen: leaves, then those listings whose leaves are all there. */
+export async function send(
+  group: Group,
+  going: readonly Wanted[],
+  storage: Storage,
+  state: UploadState,
+  tools: UploadTools,
+  operation: Operation,
+): Promise<Uploaded> {
+  const { cache } = group;
+  if (cache === undefined) return { objects: 0, bytes: 0, failed: failedRefs(state, tools) };
+  const sizes = new Map(going.map((wanted) => [wanted.key, cache.size(wanted.object) ?? 0]));
+  // Big ones first: the small ones fill the gaps and the tail is short.
+  const bySize = [...going].sort((a, b) => (sizes.get(b.key) ?? 0) - (sizes.get(a.key) ?? 0));
+  const meter = tools.voice.meter('Uploading DVC data', going.length);
+  let objects = 0;
+  let bytes = 0;
+  const limit: Limit =
+    tools.jobs === undefined
+      ? adaptiveLimit(32, Math.max(32, storage.concurrency), tools.throttled)
+      : fixedLimit(tools.jobs);
+  const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
+    try {
+      await storage.write(wanted.key, metered(cache.content(wanted.object), meter.bytes), inner);
+      objects += 1;
+      bytes += sizes.get(wanted.key) ?? 0;
+      if (wanted.leaves === undefined) tools.ledger.add(wanted.key);
+      meter.object();
+    } catch (error) {
+      if (!concernsOneObject(error)) throw error;
+      state.faults.set(wanted.key, error);
+      tools.voice.fail(error);
+    }
+  };
+  let whole = false;
+  try {
+    await forEachConcurrent(
+      bySize.filter(({ object }) => !isListing(object.id)),
+      limit,
+      one,
+      operation,
+    );
+    withholdListings(state);
+    await forEachConcurrent(
+      bySize.filter(({ object, key }) => isListing(object.id) && !state.faults.has(key)),
+      limit,
+      one,
+      operation,
+    );
+    for (const { key, leaves } of listingsOf(state.wanted))
+      if (leaves !== undefined && !state.faults.has(key)) tools.ledger.add(key);
+    whole = true;
+  } finally {
+    meter.finish(whole);
+    tools.ledger.save();
+  }
+  return { objects, bytes, failed: failedRefs(state, tools) };
+}
+
+/** DVC takes a listing in storage for proof that its files are there, for ever: one that is not whole stays here. */
+function withholdListings(state: UploadState): void {
+  for (const { key, leaves } of listingsOf(state.wanted)) {
+    const lost = leaves?.find((leaf) => state.faults.has(leaf));
+    if (lost !== undefined && !state.faults.has(key)) state.faults.set(key, state.faults.get(lost));
+  }
+}
+
+function metered(content: Content, count: (bytes: number) => void): Content {
+  return {
+    size: content.size,
+    async *open() {
+      for await (const chunk of content.open()) {
+        count(chunk.length);
+        yield chunk;
+      }
+    },
+  };
+}
