@@ -1,11 +1,12 @@
 // Bundles src/main into dist: one entry per program, every backend and everything that is needed only when data
-// moves in chunks of their own. Run by `npm run build`.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { build } from 'esbuild';
+// moves in chunks of their own. What is inlined brings its licence along. Run by `npm run build`.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Metafile } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
-const result = await build({
-  entryPoints: ['src/main/remote-helper.ts'],
+const { metafile } = await build({
+  entryPoints: ['src/main/remote-helper.ts', 'src/main/companion.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -17,7 +18,7 @@ const result = await build({
   chunkNames: 'chunks/[name]-[hash]',
   minifySyntax: true,
   minifyWhitespace: true,
-  legalComments: 'linked',
+  legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
   // CommonJS packages inside an ESM bundle still call require() for Node's own modules.
@@ -25,5 +26,23 @@ const result = await build({
     js: "import{createRequire as __dvcexpRequire}from'node:module';const require=__dvcexpRequire(import.meta.url);",
   },
 });
+writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices(metafile));
 mkdirSync('.cache', { recursive: true });
-writeFileSync('.cache/bundle.json', JSON.stringify(result.metafile));
+writeFileSync('.cache/bundle.json', JSON.stringify(metafile));
+
+/** Name, version and licence text of every package that the bundle inlines. */
+function notices(bundled: Metafile): string {
+  const folders = new Set<string>();
+  for (const input of Object.keys(bundled.inputs)) {
+    const match = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input);
+    if (match !== null) folders.add(match[0]);
+  }
+  const parts = [...folders].sort().map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    const text =
+      file !== undefined && existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8').trim() : '';
+    return `${name} ${version} (${license})\n\n${text}\n`;
+  });
+  return `This package contains parts of the following.\n\n${parts.join(`\n${'-'.repeat(72)}\n\n`)}`;
+}

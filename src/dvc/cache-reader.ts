@@ -8,7 +8,7 @@ import { damaged, digestOf, isNamed, verified } from './hash.ts';
 
 /** Up to here a file is read at once and checked before its first byte is handed out. */
 const wholeLimit = 2 ** 20;
-const chunkSize = 2 ** 20;
+const chunkSize = 2 ** 19;
 
 /** Bytes of a regular file; undefined for anything else. */
 export function sizeOf(path: string): number | undefined {
@@ -66,19 +66,26 @@ export async function isWhole(object: DvcObject, path: string, size: number): Pr
 }
 
 async function* chunksOf(path: string): AsyncIterable<Uint8Array> {
-  const file = await open(path, readFlags).catch((error: unknown) => {
+  const failed = (error: unknown): never => {
     throw diskError(error, `cannot read '${printable(path)}' in the cache`, path);
-  });
+  };
+  const file = await open(path, readFlags).catch(failed);
+  const readChunk = async (): Promise<Uint8Array> => {
+    const buffer = Buffer.allocUnsafeSlow(chunkSize);
+    const { bytesRead } = await file.read(buffer, 0, chunkSize, null).catch(failed);
+    return buffer.subarray(0, bytesRead);
+  };
+  let ahead = readChunk();
   try {
     for (;;) {
-      const buffer = Buffer.allocUnsafeSlow(chunkSize);
-      const { bytesRead } = await file.read(buffer, 0, chunkSize, null).catch((error: unknown) => {
-        throw diskError(error, `cannot read '${printable(path)}' in the cache`, path);
-      });
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = await ahead;
+      if (chunk.length === 0) return;
+      // The disk works while the one who asked hashes and sends.
+      ahead = readChunk();
+      yield chunk;
     }
   } finally {
+    await ahead.catch(() => undefined);
     await file.close();
   }
 }

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { HelperError } from '../model/error.ts';
-import type { GitOid, ObjectReader, TreeEntry } from '../model/git.ts';
+import type { GitOid, ObjectReader } from '../model/git.ts';
 import { type CommitTree, createCommitTree } from './commit-tree.ts';
 import { createIgnoreRules, type IgnoreRules } from './ignore.ts';
 import { createInventory, type Folder, isMetafile } from './inventory.ts';
-import { createMetafiles, type Metafiles } from './metafiles.ts';
+import { createMetafiles, type Found, type Metafiles } from './metafiles.ts';
 import type { Output, Problem, Project } from './outputs.ts';
 
 /** Finds the DVC outputs of commits. What commits share, folders and metafiles alike, is read once. */
@@ -55,30 +55,40 @@ interface Sources {
   readonly commit: CommitTree;
 }
 
+const readAtOnce = 64;
+
 async function collectProject(root: string, top: Folder, sources: Sources): Promise<Project> {
+  const found = await findMetafiles(root, top, sources);
   const outputs: Output[] = [];
   const problems: Problem[] = [];
+  for (let at = 0; at < found.length; at += readAtOnce) {
+    const harvests = found.slice(at, at + readAtOnce).map((each) => sources.metafiles.read(each, sources.commit));
+    for (const harvest of await Promise.all(harvests)) {
+      for (const output of harvest.outputs) outputs.push(output);
+      for (const problem of harvest.problems) problems.push(problem);
+    }
+  }
+  return { root, config: await readConfig(top, sources.reader), outputs, problems };
+}
+
+/** The metafiles of a project that are not ignored, other projects below it left out. */
+async function findMetafiles(root: string, top: Folder, sources: Sources): Promise<readonly Found[]> {
+  const found: Found[] = [];
   const walk = async (folder: Folder, path: string, above: IgnoreRules): Promise<void> => {
     const inProject = root === '' ? path : path.slice(root.length + 1);
     const rules = await rulesOf(folder, path, inProject, above, sources);
     const visible = folder.files.filter(({ name }) => !rules.ignores(posix.join(inProject, name), false));
-    for (const { name } of visible.filter((file) => isMetafile(file.name))) {
-      const { harvest } = await sources.metafiles.read(
-        { file: posix.join(path, name), root },
-        visible.some((file) => file.name === 'dvc.lock'),
-        sources.commit,
-      );
-      for (const output of harvest.outputs) outputs.push(output);
-      for (const problem of harvest.problems) problems.push(problem);
+    const lock = visible.find(({ name }) => name === 'dvc.lock');
+    for (const entry of visible) {
+      if (isMetafile(entry.name)) found.push({ entry, lock, place: { file: posix.join(path, entry.name), root } });
     }
     for (const [name, below] of folder.folders) {
-      // Another project's folder is its own business, the rest of this one goes on below.
       if (below.dvc === undefined && !rules.ignores(posix.join(inProject, name), true))
         await walk(below, posix.join(path, name), rules);
     }
   };
   await walk(top, root, createIgnoreRules());
-  return { root, config: await readConfig(top, sources.reader), outputs, problems };
+  return found;
 }
 
 /** The rules for what is in a folder: those from above and of its own `.dvcignore`, unless that is ignored itself. */
@@ -94,4 +104,10 @@ async function rulesOf(
   const blob = own.kind === 'file' ? own.oid : await commit.find(posix.join(path, own.name));
   if (blob === undefined) return above;
   return above.below(inProject, Buffer.from(await reader.blob(blob)).toString('utf8'));
+}
+
+async function readConfig(top: Folder, reader: ObjectReader): Promise<Uint8Array | undefined> {
+  if (top.dvc === undefined) return undefined;
+  const config = (await reader.tree(top.dvc)).find(({ name, kind }) => name === 'config' && kind === 'file');
+  return config === undefined ? undefined : reader.blob(config.oid);
 }

@@ -30,7 +30,8 @@ export function createCommitTree(reader: ObjectReader, root: GitOid): CommitTree
     for (const [index, part] of parts.entries()) {
       const entry = (await reader.tree(tree)).find(({ name }) => name === part);
       const rest = parts.slice(index + 1);
-      if (entry?.kind === 'symlink') return find(await followLink(entry, parts.slice(0, index).join('/'), rest), links + 1);
+      if (entry?.kind === 'symlink')
+        return find(await followLink(entry, parts.slice(0, index).join('/'), rest), links + 1);
       if (entry?.kind === 'file') return rest.length === 0 ? entry.oid : undefined;
       if (entry?.kind !== 'directory') return undefined;
       tree = entry.oid;

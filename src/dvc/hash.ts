@@ -130,9 +130,13 @@ function withoutCrlf(bytes: Uint8Array): Uint8Array {
   const out = Buffer.allocUnsafe(bytes.length);
   out.set(bytes.subarray(0, found));
   let length = found;
+  let last = 0;
   for (let at = found; at < bytes.length; at++) {
-    const byte = bytes[at] ?? 0;
-    if (byte !== cr || bytes[at + 1] !== lf) out[length++] = byte;
+    const byte = bytes[at] as number;
+    // The CR in front was already copied: the LF takes its place.
+    if (byte === lf && last === cr) length--;
+    out[length++] = byte;
+    last = byte;
   }
   return out.subarray(0, length);
 }

@@ -61,7 +61,8 @@ export function createInventory(reader: ObjectReader): Inventory {
         for (let at = 0; at < level.length; at += readAtOnce) {
           const trees = level.slice(at, at + readAtOnce);
           const read = await Promise.all(trees.map(draft));
-          for (const [index, tree] of trees.entries()) drafts.set(tree, read[index] ?? { dvc: undefined, files: [], below: [] });
+          for (const [index, tree] of trees.entries())
+            drafts.set(tree, read[index] ?? { dvc: undefined, files: [], below: [] });
         }
         for (const tree of level) {
           for (const { tree: subtree } of drafts.get(tree)?.below ?? []) {

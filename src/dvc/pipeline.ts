@@ -1,13 +1,21 @@
 import { posix } from 'node:path';
 import { HelperError } from '../model/error.ts';
+import { printable } from '../report/printable.ts';
 import { type CommitFiles, type Context, extendContext, loadContext } from './context.ts';
 import { type Declared, readDeclared } from './declaration.ts';
-import { describeOutput, type Flags, nothingRecorded, type Place, type Recorded, readRecorded, readText } from './entry.ts';
+import {
+  describeOutput,
+  type Flags,
+  nothingRecorded,
+  type Place,
+  type Recorded,
+  readRecorded,
+  readText,
+} from './entry.ts';
 import { foreachInstances, type Instance, matrixInstances } from './instances.ts';
 import type { Lock, LockedStage } from './lockfile.ts';
 import { type Harvest, messageOf } from './metafile.ts';
 import type { Output, Problem } from './outputs.ts';
-import { printable } from '../report/printable.ts';
 import { fill, hole, mayBe } from './template.ts';
 import { isYamlMap, type Yaml, type YamlMap } from './yaml-value.ts';
 

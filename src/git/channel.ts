@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
 import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { displayUrl, printable } from '../report/printable.ts';
@@ -18,6 +16,8 @@ import {
 } from './process.ts';
 import { chooseSshCommand, quoteForShell, shellCommand } from './ssh-command.ts';
 import { chooseProxy, daemonRequest, openSocket, startProxy } from './tcp-connection.ts';
+
+type GitUrl = Extract<InnerUrl, { kind: 'git' }>;
 
 /** An open connection to a Git server program (upload-pack, receive-pack, upload-archive). */
 export interface Channel {
@@ -49,8 +49,8 @@ export interface ChannelContext {
 
 /** The version to ask for (protocol.version in git-config(1)). Pushing knows no version 2. Throws `config` on nonsense. */
 export function protocolVersion(service: Service, { env, configuration }: ChannelContext): number {
-  // GIT_TEST_PROTOCOL_VERSION is how Git's own test suite asks; it takes what is higher.
-  const text = configuration.get('protocol.version') ?? env.GIT_TEST_PROTOCOL_VERSION ?? '2';
+  // GIT_TEST_PROTOCOL_VERSION is how Git's own test suite changes the default.
+  const text = configuration.get('protocol.version') ?? (env.GIT_TEST_PROTOCOL_VERSION || '2');
   if (!/^[012]$/.test(text)) {
     throw new HelperError('config', `unknown value for config 'protocol.version': ${printable(text)}`);
   }
@@ -84,9 +84,13 @@ async function openLocal(request: ChannelRequest, context: ChannelContext, { sig
   return processChannel(startProcess(program, args, { env: { ...env, PATH: pathWithGit(env, execPath) }, signal }));
 }
 
-async function openSsh(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
-  const { url, family } = request;
-  if (url.kind !== 'ssh') throw new TypeError('not an ssh address');
+async function openSsh(
+  url: Extract<InnerUrl, { kind: 'ssh' }>,
+  request: ChannelRequest,
+  context: ChannelContext,
+  { signal }: Operation,
+): Promise<Channel> {
+  const { family } = request;
   const version = protocolVersion(request.service, context);
   const scrubbed = scrubbedEnvironment(context.env);
   const command = `${request.program ?? request.service} ${quoteForShell(url.path)}`;
@@ -96,9 +100,12 @@ async function openSsh(request: ChannelRequest, context: ChannelContext, { signa
   return processChannel(startProcess(ssh.program, ssh.args, { env, signal }));
 }
 
-async function openDaemon(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
-  const { url } = request;
-  if (url.kind !== 'git') throw new TypeError('not a git:// address');
+async function openDaemon(
+  url: GitUrl,
+  request: ChannelRequest,
+  context: ChannelContext,
+  { signal }: Operation,
+): Promise<Channel> {
   const version = protocolVersion(request.service, context);
   const proxy = chooseProxy(url.hostAndPort, context.configuration, context.env);
   const channel =
@@ -109,17 +116,12 @@ async function openDaemon(request: ChannelRequest, context: ChannelContext, { si
   return channel;
 }
 
-async function socketChannel(
-  url: Extract<InnerUrl, { kind: 'git' }>,
-  family: ChannelRequest['family'],
-  signal: AbortSignal,
-): Promise<Channel> {
+async function socketChannel(url: GitUrl, family: ChannelRequest['family'], signal: AbortSignal): Promise<Channel> {
   const socket = await openSocket(url, family, signal);
-  const closed = once(socket, 'close').then(() => 0);
-  const writer: Writable = socket;
+  const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(0)));
   return {
     reader: openByteReader(socket),
-    write: (bytes) => writeBytes(writer, bytes),
+    write: (bytes) => writeBytes(socket, bytes),
     finish: () => socket.end(),
     ended: closed,
     close: async () => {
@@ -139,7 +141,8 @@ export async function openChannel(
   operation: Operation,
 ): Promise<Channel> {
   trace(() => `connect ${request.service} by ${request.url.kind} ${displayUrl(request.url.path)}`);
-  if (request.url.kind === 'local') return await openLocal(request, context, operation);
-  if (request.url.kind === 'ssh') return await openSsh(request, context, operation);
-  return await openDaemon(request, context, operation);
+  const { url } = request;
+  if (url.kind === 'local') return await openLocal(request, context, operation);
+  if (url.kind === 'ssh') return await openSsh(url, request, context, operation);
+  return await openDaemon(url, request, context, operation);
 }

@@ -43,7 +43,7 @@ export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array)
     const known = wanted.get(key);
     if (known === undefined) {
       wanted.set(key, { object, key, edges: [...listing.edges], leaves: undefined, from: listing.key });
-    } else for (const edge of listing.edges) if (!known.edges.includes(edge)) known.edges.push(edge);
+    } else known.edges.push(...listing.edges);
   }
   listing.leaves = keys;
 }

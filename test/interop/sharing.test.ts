@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { dvcProgram } from '../kit/dvc.ts';
-import { openWeed, type Weed } from '../kit/weed.ts';
+import { admin, bucket, startWeed, type Weed } from '../kit/weed.ts';
 import { objectsIn, openWorld, type Ran, type World } from '../kit/world.ts';
 
-const program = dvcProgram();
+const program = process.env.DVCEXP_TEST_DVC || 'dvc';
 
 interface Place {
   readonly name: string;
@@ -37,12 +36,12 @@ const places: readonly Place[] = [
         '-q',
         '-d',
         'storage',
-        `s3://${weed.bucket}/${world.directory.split('/').at(-1)}`,
+        `s3://${bucket}/${world.directory.split('/').at(-1)}`,
       );
       dvc(world, project, 'remote', 'modify', '-q', 'storage', 'endpointurl', weed.endpoint);
     },
     block: (world, blocked) => {
-      world.env.AWS_ACCESS_KEY_ID = blocked ? 'nobody' : weed.accessKey;
+      world.env.AWS_ACCESS_KEY_ID = blocked ? 'nobody' : admin.id;
     },
   },
 ];
@@ -90,7 +89,7 @@ function experimentRef(world: World, project: string, name: string): string {
 }
 
 before(async () => {
-  weed = await openWeed();
+  weed = await startWeed();
 });
 after(() => weed?.close());
 
@@ -100,8 +99,8 @@ for (const place of places) {
     let alice: string;
     before(() => {
       world = openWorld({
-        AWS_ACCESS_KEY_ID: weed.accessKey,
-        AWS_SECRET_ACCESS_KEY: weed.secretKey,
+        AWS_ACCESS_KEY_ID: admin.id,
+        AWS_SECRET_ACCESS_KEY: admin.secret,
         AWS_REGION: 'us-east-1',
         AWS_EC2_METADATA_DISABLED: 'true',
       });

@@ -50,7 +50,8 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
   const wireRequest = (call: Call, identity: Identity): WireRequest => {
     const { method, query = '', headers = [], body, extra = none, admit } = call;
     const path = call.key === undefined ? base || '/' : `${base}/${encodePath(settings.prefix + call.key)}`;
-    const sent = method === 'PUT' || method === 'POST' ? ['content-length', String(body?.length ?? 0), ...extra] : extra;
+    const sent =
+      method === 'PUT' || method === 'POST' ? ['content-length', String(body?.length ?? 0), ...extra] : extra;
     const target = query === '' ? path : `${path}?${query}`;
     if (identity.keys === undefined) {
       return { method, host, path: target, headers: ['host', host, ...headers.flat(), ...sent], body, admit };
@@ -62,7 +63,10 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
   };
 
   /** What the complaint asks for and we can give; false when it is final. */
-  const adapt = async (complaint: Complaint, used: { identity: Identity; clockMs: number; region: string }): Promise<boolean> => {
+  const adapt = async (
+    complaint: Complaint,
+    used: { identity: Identity; clockMs: number; region: string },
+  ): Promise<boolean> => {
     const moved = complaint.status === 301 || complaint.status === 307 || complaint.status === 400;
     if (moved && isRegion(complaint.region) && complaint.region !== used.region) {
       trace(() => `storage: bucket ${printable(settings.bucket)} is in region ${complaint.region}`);
@@ -84,8 +88,10 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
       const used = { identity, clockMs, region };
       const response = await exchange(wire.send, wireRequest(call, identity), call, settings, signal);
       const { status } = response;
-      if ((status >= 200 && status < 300) || call.expects?.includes(status) === true) return response;
+      if (status >= 200 && status < 300) return response;
       const complaint = parseComplaint(response);
+      // An absent bucket is never an absent object.
+      if (call.expects?.includes(status) === true && complaint.code !== 'NoSuchBucket') return response;
       // Three: a bucket that moved, a clock that is wrong and keys that are old may come together.
       if (turn > 3 || !(await adapt(complaint, used))) throw complaintError(call.action, complaint, identity, settings);
     }

@@ -31,27 +31,38 @@ interface Piece {
 
 /** The object's bytes in order; ranges are fetched ahead of the reader. */
 export async function* downloadObject(download: Download): AsyncGenerator<Uint8Array> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([download.signal, stop.signal]);
-  const ahead: Promise<Piece>[] = [];
+  const first = await fetchRange(download, 0);
+  const total = totalOf(first.response);
   try {
-    const first = await fetchRange(download, 0, undefined, signal);
-    const total = totalOf(first.response, download);
-    const match = first.response.headers.etag;
-    let next = first.response.length;
-    const fill = (): void => {
-      for (; next < total && ahead.length < rangesAtOnce; next += rangeBytes) {
-        const piece = fetchRange(download, next, { total, match }, signal);
-        // Met when its turn comes; a reader who left does not want to know.
-        piece.catch(() => {});
-        ahead.push(piece);
+    if (total > 0) yield* first.response.chunks;
+  } finally {
+    first.release();
+  }
+  if (first.response.length < total) yield* downloadRest(download, { total, match: first.response.headers.etag });
+}
+
+async function* downloadRest(download: Download, known: Known): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController();
+  const inner = { ...download, signal: AbortSignal.any([download.signal, stop.signal]) };
+  const ahead: Promise<Piece>[] = [];
+  let next = rangeBytes;
+  const fill = (): void => {
+    for (; next < known.total && ahead.length < rangesAtOnce; next += rangeBytes) {
+      const piece = fetchRange(inner, next, known);
+      // Met when its turn comes; a reader who left does not want to know.
+      piece.catch(() => {});
+      ahead.push(piece);
+    }
+  };
+  try {
+    for (fill(); ahead.length > 0; fill()) {
+      const piece = await ahead.shift();
+      if (piece === undefined) return;
+      try {
+        yield* piece.response.chunks;
+      } finally {
+        piece.release();
       }
-    };
-    fill();
-    for (let piece: Piece | undefined = first; piece !== undefined; piece = await ahead.shift()) {
-      yield* piece.response.chunks;
-      piece.release();
-      fill();
     }
   } finally {
     stop.abort();
@@ -59,14 +70,15 @@ export async function* downloadObject(download: Download): AsyncGenerator<Uint8A
   }
 }
 
+/** What the first range told about the object. */
+interface Known {
+  readonly total: number;
+  readonly match: string | undefined;
+}
+
 /** One range, whole. The first (`known` undefined) finds out how big the object is. */
-async function fetchRange(
-  download: Download,
-  start: number,
-  known: { readonly total: number; readonly match: string | undefined } | undefined,
-  signal: AbortSignal,
-): Promise<Piece> {
-  const { client, key, action, objectHeaders, budget } = download;
+async function fetchRange(download: Download, start: number, known?: Known): Promise<Piece> {
+  const { client, key, action, objectHeaders, budget, signal } = download;
   const end = Math.min(known?.total ?? Number.POSITIVE_INFINITY, start + rangeBytes) - 1;
   let release = (): void => {};
   const hold = async (bytes: number): Promise<void> => {
@@ -76,15 +88,36 @@ async function fetchRange(
   };
   try {
     if (known !== undefined) await hold(end + 1 - start);
-    const extra = ['range', `bytes=${start}-${end}`];
-    if (known?.match !== undefined) extra.push('if-match', known.match);
-    const admit = known === undefined ? hold : undefined;
-    const expects = [404, 412, 416];
-    const response = await client.request({ action, method: 'GET', key, headers: objectHeaders, extra, expects, admit }, signal);
-    check(response, download, start, known === undefined ? undefined : end + 1 - start);
+    const range = ['range', `bytes=${start}-${end}`];
+    const extra = known?.match === undefined ? range : [...range, 'if-match', known.match];
+    const call = { action, method: 'GET', key, headers: objectHeaders, extra, expects: [404, 412, 416] } as const;
+    const response = await client.request(known === undefined ? { ...call, admit: hold } : call, signal);
+    check(response, download, start, known);
     return { response, release };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+const contentRange = /^bytes (\d+)-(\d+)\/(\d+)$/;
+
+/** Bytes of the whole object. */
+function totalOf(response: WireResponse): number {
+  if (response.status === 416) return 0;
+  const [, , , total] = contentRange.exec(response.headers['content-range'] ?? '') ?? [];
+  return total === undefined ? response.length : Number(total);
+}
+
+function check(response: WireResponse, download: Download, start: number, known: Known | undefined): void {
+  const { status, length } = response;
+  if (status === 404) throw download.absent();
+  // An empty object has no first byte to ask for.
+  if ((status === 416 || status === 200) && known === undefined) return;
+  const [, from, to, total] = (contentRange.exec(response.headers['content-range'] ?? '') ?? []).map(Number);
+  const asked = status === 206 && from === start && to === start + length - 1;
+  if (asked && (known === undefined || (total === known.total && to === Math.min(total, start + rangeBytes) - 1)))
+    return;
+  const why = status === 412 ? 'the object changed meanwhile' : 'the service sent other bytes than were asked for';
+  throw new HelperError('unavailable', `${download.action}: ${why}`);
 }

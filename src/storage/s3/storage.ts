@@ -1,6 +1,95 @@
 import { HelperError } from '../../model/error.ts';
-import type { OpenStorage } from '../remote.ts';
+import type { Operation } from '../../model/operation.ts';
+import { isKey, requireKey } from '../key.ts';
+import type { Entry, OpenStorage, Storage } from '../remote.ts';
+import { type Budget, openBudget } from './budget.ts';
+import { type Client, openClient } from './client.ts';
+import { downloadObject } from './download.ts';
+import { element, textOf } from './failure.ts';
+import { parsePage } from './listing.ts';
+import { readS3Settings, type S3Settings } from './settings.ts';
+import { encodePart } from './signature.ts';
+import { uploadObject } from './upload.ts';
 
-export const openS3Storage: OpenStorage = async (config) => {
-  throw new HelperError('unsupported', `storage remote '${config.name}': S3 is being built`);
+/** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */
+const memory: Budget = openBudget(96 * 1024 * 1024);
+
+/** Amazon S3 and what speaks its language. Object names are DVC's: the URL's path, a slash, the key. */
+export const openS3Storage: OpenStorage = async (config, context) => {
+  const settings = readS3Settings(config, context);
+  const client = openClient(settings, context);
+  const stat = openStat(settings, client);
+  const { createHeaders, objectHeaders } = settings;
+  return {
+    displayUrl: settings.displayUrl,
+    concurrency: settings.concurrency,
+    canList: true,
+    stat: async (key, operation) => stat(requireKey(key), operation),
+    list: (prefix, operation) => listObjects(settings, client, prefix, operation),
+    read(key, { signal }) {
+      const absent = (): HelperError =>
+        new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
+      const action = `cannot read '${requireKey(key)}' from '${settings.displayUrl}'`;
+      return downloadObject({ client, budget: memory, key, action, absent, objectHeaders, signal });
+    },
+    async write(key, content, { signal }) {
+      signal.throwIfAborted();
+      const action = `cannot write '${requireKey(key)}' to '${settings.displayUrl}'`;
+      await uploadObject({ client, budget: memory, key, action, content, createHeaders, objectHeaders, signal });
+    },
+    async close() {
+      client.close();
+    },
+  } satisfies Storage;
 };
+
+function openStat(
+  settings: S3Settings,
+  client: Client,
+): (key: string, operation: Operation) => Promise<Entry | undefined> {
+  const { objectHeaders } = settings;
+  // An answer to HEAD has no body, so that its 404 may as well mean the bucket: until we have met it, ask with GET.
+  let bucketSeen = false;
+  return async (key, { signal }) => {
+    const action = `cannot look up '${key}' in '${settings.displayUrl}'`;
+    const expects = [400, 403, 404];
+    const head = await client.request({ action, method: 'HEAD', key, headers: objectHeaders, expects }, signal);
+    if (head.status === 404 && bucketSeen) return undefined;
+    if (head.status < 300) {
+      bucketSeen = true;
+      return { key, size: Number(head.headers['content-length']) };
+    }
+    // Only the answer to GET tells why: which of both is absent, a wrong key, a clock, a region.
+    const extra = ['range', 'bytes=0-0'];
+    const call = { action, method: 'GET', key, headers: objectHeaders, extra, expects: [404, 416] } as const;
+    const got = await client.request(call, signal);
+    bucketSeen = true;
+    if (got.status === 404) return undefined;
+    const total = /\/(\d+)$/.exec(got.headers['content-range'] ?? '')?.[1];
+    return { key, size: got.status === 416 ? 0 : Number(total ?? got.length) };
+  };
+}
+
+async function* listObjects(
+  settings: S3Settings,
+  client: Client,
+  prefix: string,
+  { signal }: Operation,
+): AsyncGenerator<Entry> {
+  const action = `cannot list '${settings.displayUrl}'`;
+  const wanted = `prefix=${encodePart(settings.prefix + prefix)}`;
+  for (let token: string | undefined = ''; token !== undefined; ) {
+    const from: string = token === '' ? '' : `continuation-token=${encodePart(token)}&`;
+    const query = `${from}encoding-type=url&list-type=2&${wanted}`;
+    const text = textOf(await client.request({ action, method: 'GET', query }, signal));
+    const page = parsePage(text);
+    if (page === undefined)
+      throw new HelperError('unavailable', `${action}: the answer is no listing ${element(text, 'Code') ?? ''}`);
+    for (const { name, size } of page.objects) {
+      const key = name.slice(settings.prefix.length);
+      // Folder markers and names that DVC cannot have made.
+      if (name.startsWith(settings.prefix) && isKey(key)) yield { key, size };
+    }
+    token = page.next;
+  }
+}

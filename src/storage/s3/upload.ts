@@ -66,7 +66,7 @@ async function readWhole(upload: Upload): Promise<Uint8Array> {
 
 /** The content cut into buffers of `size` bytes, the last one shorter. Reads to the end, where content proves itself. */
 async function* cut(upload: Upload, size: number, buffers: Buffer[]): AsyncGenerator<Buffer> {
-  let part = Buffer.alloc(0);
+  let part: Buffer = Buffer.alloc(0);
   let filled = 0;
   let total = 0;
   for await (const chunk of upload.content.open()) {
@@ -119,20 +119,23 @@ async function sendParts(upload: Upload, id: string): Promise<readonly string[]>
       const sent = await client.request({ action, method: 'PUT', key, query, headers: objectHeaders, body }, signal);
       tags[number - 1] = sent.headers.etag ?? '';
       if (body.length === size) buffers.push(body);
+    } catch (error) {
+      stop.abort(error);
+      throw error;
     } finally {
       free();
     }
   };
   try {
     let number = 0;
-    for await (const body of cut(upload, size, buffers)) {
+    for await (const body of cut({ ...upload, signal }, size, buffers)) {
       number += 1;
       const sending = send(number, body, release).finally(() => underway.delete(sending));
       underway.add(sending);
-      // A failure is met at the next race; until then nobody else must report it.
+      // A failure aborts `signal`, where this loop meets it.
       sending.catch(() => {});
       while (underway.size >= partsAtOnce) await Promise.race(underway);
-      release = await Promise.race([budget.take(size, signal), failureOf(underway)]);
+      release = await budget.take(size, signal);
     }
     await Promise.all(underway);
     return tags;
@@ -145,16 +148,10 @@ async function sendParts(upload: Upload, id: string): Promise<readonly string[]>
   }
 }
 
-/** Rejects when one of `work` does; never resolves. */
-function failureOf(work: ReadonlySet<Promise<void>>): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const each of work) each.catch(reject);
-  });
-}
-
 async function complete(upload: Upload, id: string, tags: readonly string[]): Promise<void> {
   const { client, key, action, objectHeaders, signal } = upload;
-  const quoted = (tag: string): string => tag.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+  const quoted = (tag: string): string =>
+    tag.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
   const parts = tags.map((tag, at) => `<Part><PartNumber>${at + 1}</PartNumber><ETag>${quoted(tag)}</ETag></Part>`);
   const body = Buffer.from(`<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`);
   const query = `uploadId=${encodePart(id)}`;
@@ -165,8 +162,12 @@ async function complete(upload: Upload, id: string, tags: readonly string[]): Pr
   if (done.status === 200 && !/<Error[\s>]/.test(text)) return;
   // The first of two tries may have worked although its answer was lost.
   const head = await client.request({ action, method: 'HEAD', key, headers: objectHeaders, expects: [404] }, signal);
-  if (done.status === 404 && Number(head.headers['content-length']) === upload.content.size && head.status === 200) return;
-  throw new HelperError('unavailable', `${action}: the parts could not be joined (${element(text, 'Code') ?? done.status})`);
+  if (done.status === 404 && Number(head.headers['content-length']) === upload.content.size && head.status === 200)
+    return;
+  throw new HelperError(
+    'unavailable',
+    `${action}: the parts could not be joined (${element(text, 'Code') ?? done.status})`,
+  );
 }
 
 async function abandon(upload: Upload, id: string): Promise<void> {

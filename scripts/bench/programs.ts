@@ -1,0 +1,62 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Contestant } from './options.ts';
+
+/** The top of this project. */
+export const top: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Absolute paths. */
+export interface Programs {
+  readonly git: string;
+  readonly node: string;
+  readonly python: string;
+  readonly weed: string;
+  readonly dvc: string;
+  readonly s5cmd: string;
+}
+
+/**
+ * Finds what the contestants need. A peer that was not asked for may be absent, and its path is empty then.
+ *
+ * @throws Error that names every program that is not there, and how to say where it is
+ */
+export function findPrograms(only: readonly Contestant[]): Programs {
+  const missing: string[] = [];
+  const find = (name: string, variable?: string, wanted = true): string => {
+    const named = variable === undefined ? undefined : process.env[variable];
+    const found = named !== undefined && named !== '' ? (runs(named) ? named : undefined) : onPath(name);
+    if (found !== undefined) return found;
+    if (wanted) missing.push(variable === undefined ? `'${name}'` : `'${name}' (PATH or ${variable})`);
+    return '';
+  };
+  const programs: Programs = {
+    git: find('git'),
+    node: process.execPath,
+    python: find('python3'),
+    weed: find('weed', 'DVCEXP_TEST_WEED'),
+    dvc: find('dvc', 'DVCEXP_TEST_DVC', only.includes('dvc')),
+    s5cmd: find('s5cmd', 'DVCEXP_BENCH_S5CMD', only.includes('s5cmd')),
+  };
+  const helper = join(top, 'bin', 'git-remote-dvcexp');
+  if (only.includes('ours') && !runs(helper)) missing.push("'bin/git-remote-dvcexp'");
+  if (missing.length > 0) throw new Error(`not found: ${missing.join(', ')}`);
+  return programs;
+}
+
+function onPath(name: string): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => folder !== '')
+    .map((folder) => join(folder, name))
+    .find(runs);
+}
+
+function runs(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,127 @@
+import type { Channel } from '../git/channel.ts';
+import { type InnerGit, InnerGone } from '../git/inner-git.ts';
+import { isInternal } from '../model/git.ts';
+import type { Operation } from '../model/operation.ts';
+import { trace } from '../report/trace.ts';
+import { downloadWanted, retryPending } from './download.ts';
+import type { Session } from './session.ts';
+import { openWatcher, type Want, type Watcher } from './watcher.ts';
+
+/** Bytes from Git to the server until Git has nothing more to say. That is no end of the fetch: the pack comes after it. */
+async function passUp(session: Session, channel: Channel, watcher: Watcher | undefined): Promise<void> {
+  const { bytes } = session.context.wire;
+  for (let chunk = await bytes.chunk(); chunk !== undefined; chunk = await bytes.chunk()) {
+    watcher?.request(chunk);
+    await channel.write(chunk);
+  }
+  channel.finish();
+}
+
+async function passDown(session: Session, channel: Channel, watcher: Watcher, operation: Operation): Promise<void> {
+  const { wire } = session.context;
+  for (let chunk = await channel.reader.chunk(); chunk !== undefined; chunk = await channel.reader.chunk()) {
+    const { forward, listed } = watcher.answer(chunk);
+    if (
+      listed &&
+      watcher.forFetch &&
+      (await retryPending(watcher.names(), watcher.head, session, operation)) === 'failed'
+    ) {
+      await channel.close();
+      throw new InnerGone(128);
+    }
+    for (const bytes of forward) await wire.write(bytes);
+  }
+  for (const bytes of watcher.rest()) await wire.write(bytes);
+}
+
+/**
+ * A fetch, clone or ls-remote: Git and upload-pack talk through us, byte for byte, so that every feature of Git's own
+ * works. Data is downloaded when Git has stored the pack and before it moves a ref: in that moment it waits for this
+ * process to end, and a failure then makes the fetch fail. Answers the exit code.
+ */
+export async function passFetch(channel: Channel, session: Session, operation: Operation): Promise<number> {
+  const { wire } = session.context;
+  const moving = session.gitDirectory !== undefined && !session.settings().noCache;
+  const watcher = openWatcher({ holdList: moving && (session.pending()?.oids.size ?? 0) > 0 });
+  // It ends when Git closes its end, or with this process.
+  passUp(session, channel, watcher).catch(() => undefined);
+  await passDown(session, channel, watcher, operation);
+  channel.finish();
+  const code = await channel.ended;
+  if (code !== 0) return code;
+  const wants = watcher.wants();
+  if (wants.length === 0) return 0;
+  if (!watcher.whole) {
+    // Git is still reading: anything more written would be taken for the answer. Our end makes it fail as usual.
+    trace(() => 'the answer of the Git remote was cut off');
+    return 1;
+  }
+  if (!moving) return 0;
+  trace(() => `waiting for Git to store the objects of ${wants.length} wants`);
+  await wire.readerGone();
+  return (await downloadWanted(wants, watcher.head, session, operation)) === 'whole' ? 0 : 1;
+}
+
+/** Any other conversation (`git archive --remote`, import, export): bytes both ways. Answers the exit code. */
+export async function passThrough(channel: Channel, session: Session): Promise<number> {
+  const { wire } = session.context;
+  passUp(session, channel, undefined).catch(() => undefined);
+  for (let chunk = await channel.reader.chunk(); chunk !== undefined; chunk = await channel.reader.chunk()) {
+    await wire.write(chunk);
+  }
+  channel.finish();
+  return await channel.ended;
+}
+
+const listLine = /^([0-9a-f]{40}|[0-9a-f]{64}|@\S+) ([^ ]+)/;
+
+function namesByOid(lines: readonly Buffer[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const line of lines) {
+    const [, oid = '', name = ''] = listLine.exec(line.toString()) ?? [];
+    const known = names.get(oid);
+    if (known === undefined) names.set(oid, [name]);
+    else known.push(name);
+  }
+  return names;
+}
+
+/** `@refs/heads/main HEAD` in a `list` reply. */
+function headOf(lines: readonly Buffer[]): string | undefined {
+  return lines.map((line) => /^@(\S+) HEAD/.exec(line.toString())?.[1]).find((target) => target !== undefined);
+}
+
+export interface Listing {
+  readonly lines: readonly Buffer[];
+  readonly names: ReadonlyMap<string, readonly string[]>;
+  readonly head: string | undefined;
+}
+
+/** The `list` of a fetch whose server speaks no version 2: without DVC's internal refs, and not before what is pending was tried. */
+export async function listForFetch(inner: InnerGit, session: Session, operation: Operation): Promise<Listing> {
+  const all = await inner.list(false, session.options, operation);
+  const lines = all.filter((line) => !isInternal(listLine.exec(line.toString())?.[2] ?? ''));
+  const listing = { lines, names: namesByOid(lines), head: headOf(lines) };
+  if ((await retryPending(listing.names, listing.head, session, operation)) === 'failed') throw new InnerGone(128);
+  return listing;
+}
+
+/** A `fetch` batch: the objects have come when the nested helper answers, and Git waits for our answer. */
+export async function fetchBatch(
+  batch: readonly Buffer[],
+  inner: InnerGit,
+  listing: Listing | undefined,
+  session: Session,
+  operation: Operation,
+): Promise<readonly Buffer[]> {
+  const reply = await inner.fetch(batch);
+  const named = new Map<string, Set<string>>();
+  for (const line of batch) {
+    const [, oid = '', name = ''] = line.toString().split(' ');
+    const names = named.get(oid) ?? new Set(listing?.names.get(oid));
+    named.set(oid, names.add(name));
+  }
+  const wants: Want[] = [...named].map(([oid, names]) => ({ oid, names: [...names].filter((name) => name !== '') }));
+  if ((await downloadWanted(wants, listing?.head, session, operation)) === 'whole') return reply;
+  throw new InnerGone(1);
+}

@@ -1,0 +1,145 @@
+import { type InnerGit, InnerGone } from '../git/inner-git.ts';
+import { openNativeGit } from '../git/native-git.ts';
+import { type Address, checkDepth, resolveAddress } from '../git/policy.ts';
+import { openRelay } from '../git/relay.ts';
+import { isOwnPushOption, unquote, withOption } from '../git/session-options.ts';
+import { HelperError } from '../model/error.ts';
+import type { Operation } from '../model/operation.ts';
+import { printable } from '../report/printable.ts';
+import { fetchBatch, type Listing, listForFetch, passFetch, passThrough } from './fetch.ts';
+import { carryPush } from './push.ts';
+import { openSession, type Session, type SessionContext } from './session.ts';
+import { type Command, parseCommand } from './wire.ts';
+
+type Direction = 'fetch' | 'push';
+
+/** Inner Git for one direction, and for the other when that has an address of its own (`url.<base>.pushInsteadOf`). */
+interface Peers {
+  readonly current: InnerGit;
+  /** Options go here, so that a second inner Git hears those given before it was there. */
+  option(line: Buffer, known: boolean): Promise<string>;
+  turn(direction: Direction, operation: Operation): Promise<InnerGit>;
+}
+
+function openPeers(context: SessionContext, operation: Operation): Peers {
+  const { remoteName, url, configuration, env } = context;
+  const resolve = (direction: Direction): Address => resolveAddress({ remoteName, url, direction }, configuration, env);
+  const open = (address: Address): InnerGit =>
+    address.url.kind === 'helper'
+      ? openRelay({ helper: address.url.helper, address: address.url.address, remoteName, env }, operation)
+      : openNativeGit(address, { env, configuration });
+
+  const address = resolve('fetch');
+  let current = open(address);
+  let text = address.text;
+  const given: (readonly [line: Buffer, known: boolean])[] = [];
+  return {
+    get current() {
+      return current;
+    },
+    option: (line, known) => {
+      given.push([line, known]);
+      return current.option(line, known);
+    },
+    turn: async (direction) => {
+      const wanted = resolve(direction);
+      if (wanted.text === text) return current;
+      await current.finish();
+      current = open(wanted);
+      text = wanted.text;
+      await current.capabilities(operation);
+      for (const [line, known] of given) await current.option(line, known);
+      return current;
+    },
+  };
+}
+
+async function answerOption(command: Command, session: Session, peers: Peers): Promise<string> {
+  const { word: name, rest: value } = parseCommand(Buffer.from(command.rest));
+  const next = withOption(session.options, name, value);
+  if (next !== undefined) session.setOptions(next);
+  // Ours never reach the server, which may well take no push options at all.
+  if (name === 'push-option' && isOwnPushOption(unquote(value))) return 'ok';
+  return await peers.option(command.line, next !== undefined);
+}
+
+function warnDataless(session: Session): void {
+  session
+    .voice()
+    .warn('this Git remote is reached by import and export, which carry no DVC data', 'see git help gitremote-helpers');
+}
+
+/** The loop: every command Git may give, by gitremote-helpers(7). Answers the exit code. */
+async function converse(session: Session, operation: Operation): Promise<number> {
+  const { wire } = session.context;
+  const peers = openPeers(session.context, operation);
+  let pushListing: readonly Buffer[] = [];
+  let fetchListing: Listing | undefined;
+  for (;;) {
+    const command = await wire.command();
+    switch (command?.word) {
+      case undefined:
+      case '':
+        return await peers.current.finish();
+      case 'capabilities':
+        await wire.reply(await peers.current.capabilities(operation));
+        break;
+      case 'option':
+        await wire.answer(await answerOption(command, session, peers));
+        break;
+      case 'connect':
+      case 'stateless-connect': {
+        const channel = await peers.current.connect(command.line.toString(), session.options, operation);
+        if (channel === 'fallback') {
+          await wire.answer('fallback');
+          break;
+        }
+        await wire.answer('');
+        if (command.rest === 'git-upload-pack') return await passFetch(channel, session, operation);
+        return await passThrough(channel, session);
+      }
+      case 'list':
+        if (command.rest === 'for-push') {
+          pushListing = await (await peers.turn('push', operation)).list(true, session.options, operation);
+          await wire.reply(pushListing);
+        } else {
+          fetchListing = await listForFetch(peers.current, session, operation);
+          await wire.reply(fetchListing.lines);
+        }
+        break;
+      case 'fetch': {
+        const batch = await wire.batch(command.line);
+        await wire.reply(await fetchBatch(batch, peers.current, fetchListing, session, operation));
+        break;
+      }
+      case 'push': {
+        const batch = await wire.batch(command.line);
+        await wire.reply(await carryPush(batch, pushListing, peers.current, session, operation));
+        break;
+      }
+      case 'import':
+      case 'export':
+        warnDataless(session);
+        return await passThrough(await peers.current.handOver(command.line), session);
+      default:
+        throw new HelperError('unsupported', `unknown command '${printable(command?.word ?? '')}' from Git`);
+    }
+  }
+}
+
+/**
+ * Serves Git until the conversation is over, and answers the exit code. Throws `HelperError` for what has still to be
+ * said to the user, `GitGone` when Git went away in between.
+ */
+export async function serve(context: SessionContext, operation: Operation): Promise<number> {
+  checkDepth(context.env);
+  const session = openSession(context);
+  try {
+    return await converse(session, operation);
+  } catch (error) {
+    if (error instanceof InnerGone) return error.exitCode;
+    throw error;
+  } finally {
+    await session.close();
+  }
+}

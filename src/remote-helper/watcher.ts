@@ -1,0 +1,201 @@
+import { openPacketSplitter, type Packet, type PacketSplitter, packetText } from '../git/pkt-line.ts';
+import { isInternal } from '../model/git.ts';
+
+/** A commit that Git asked for, with the names the Git remote gave it. */
+export interface Want {
+  readonly oid: string;
+  readonly names: readonly string[];
+}
+
+/**
+ * Reads along while Git talks to upload-pack (gitprotocol-v2(5), gitprotocol-pack(5)): what the server listed, what Git
+ * wants, and whether the pack came whole. It changes one thing: refs of DVC's own machinery are taken out of the list.
+ */
+export interface Watcher {
+  /** Bytes from Git, before they go on. */
+  request(chunk: Buffer): void;
+  /** Bytes from the server. Answers what may go on to Git now, and whether the list of refs is complete with it. */
+  answer(chunk: Buffer): { readonly forward: readonly Buffer[]; readonly listed: boolean };
+  /** What was held back when the server ended. */
+  rest(): readonly Buffer[];
+  /** Did Git ask for the refs of a fetch, and not for all there are (bare `ls-remote`)? */
+  readonly forFetch: boolean;
+  /** Names of the listed refs by object ID; empty when the list was too long to remember. */
+  names(): ReadonlyMap<string, readonly string[]>;
+  /** Target of the server's HEAD. */
+  readonly head: string | undefined;
+  wants(): readonly Want[];
+  /** True when the answer to the last want came to its proper end: Git reads nothing more, whatever follows. */
+  readonly whole: boolean;
+}
+
+/** Of a list this long (some 500,000 refs) the names are forgotten: memory is worth more. */
+const mostNamesBytes = 48 * 1024 * 1024;
+const mostHeldBytes = 64 * 1024 * 1024;
+
+/** `<oid> <ref>[ <attributes>]` of version 2, `<oid> <ref>[NUL capabilities]` of older ones. */
+const refLine = /^([0-9a-f]{40}|[0-9a-f]{64}) ([^\s\0]+)([^]*)$/;
+
+interface Listing {
+  /** False for a ref that is none of Git's business. */
+  see(payload: Buffer): boolean;
+  names(): ReadonlyMap<string, readonly string[]>;
+  readonly head: string | undefined;
+}
+
+function openListing(): Listing {
+  const lines: (readonly [oid: string, name: string])[] = [];
+  let bytes = 0;
+  let head: string | undefined;
+  return {
+    see: (payload) => {
+      const line = packetText(payload);
+      const match = refLine.exec(line);
+      if (match === null) return true;
+      const [, oid = '', name = '', more = ''] = match;
+      // The first line of an old server carries the capabilities, which Git needs.
+      if (isInternal(name.replace(/\^\{\}$/, '')) && !more.startsWith('\0')) return false;
+      head ??= / symref=HEAD:(\S+)/.exec(` ${more.replace('\0', '')}`)?.[1];
+      if (name === 'HEAD') head ??= / symref-target:(\S+)/.exec(more)?.[1];
+      bytes += line.length;
+      if (bytes <= mostNamesBytes) lines.push([oid, name]);
+      else lines.length = 0;
+      return true;
+    },
+    names: () => {
+      const byOid = new Map<string, string[]>();
+      for (const [oid, name] of lines) {
+        const known = byOid.get(oid);
+        if (known === undefined) byOid.set(oid, [name]);
+        else known.push(name);
+      }
+      return byOid;
+    },
+    get head() {
+      return head;
+    },
+  };
+}
+
+interface Requests {
+  feed(chunk: Buffer): void;
+  /** The commands whose answer has not ended yet, in their order. */
+  readonly open: string[];
+  readonly prefixSeen: boolean;
+  readonly oids: ReadonlySet<string>;
+  readonly wantedRefs: ReadonlySet<string>;
+}
+
+function openRequests(): Requests {
+  const splitter = openPacketSplitter();
+  const open: string[] = [];
+  const oids = new Set<string>();
+  const wantedRefs = new Set<string>();
+  let prefixSeen = false;
+  const see = (text: string): void => {
+    if (text.startsWith('command=')) open.push(text.slice('command='.length));
+    else if (text.startsWith('ref-prefix ')) prefixSeen = true;
+    else if (text.startsWith('want-ref ')) wantedRefs.add(text.slice('want-ref '.length));
+    else if (text.startsWith('want ')) oids.add(text.slice('want '.length).split(' ')[0] ?? '');
+  };
+  return {
+    open,
+    oids,
+    wantedRefs,
+    get prefixSeen() {
+      return prefixSeen;
+    },
+    feed: (chunk) => {
+      for (const piece of splitter.feed(chunk)) {
+        if (piece.kind === 'packet' && piece.packet.kind === 'data') see(packetText(piece.packet.payload));
+      }
+    },
+  };
+}
+
+/** `holdList`: the list of refs goes on to Git only when it is complete, so that something can be done before Git knows. */
+export function openWatcher({ holdList }: { readonly holdList: boolean }): Watcher {
+  const requests = openRequests();
+  const listing = openListing();
+  const splitter: PacketSplitter = openPacketSplitter();
+  /** `start`: the first message of the server, which an old one makes its list. */
+  let phase: 'start' | 'list' | 'other' = 'start';
+  let version2 = false;
+  let first = true;
+  let last: Packet['kind'] | undefined;
+  let packSeen = false;
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  /** Bytes of an unfinished packet that were not forwarded, because it is in a list. */
+  let behind = false;
+
+  const holding = (): boolean => holdList && heldBytes <= mostHeldBytes && (requests.prefixSeen || !version2);
+
+  /** Takes notice of a packet, answers whether it may go on and whether it ends the list. */
+  function see(packet: Packet): { readonly keep: boolean; readonly ends: boolean } {
+    last = packet.kind;
+    if (packet.kind === 'data') {
+      if (first) version2 = packetText(packet.payload) === 'version 2';
+      first = false;
+      const inList = phase === 'list' || (phase === 'start' && !version2) || requests.wantedRefs.size > 0;
+      return { keep: !inList || listing.see(packet.payload), ends: false };
+    }
+    if (packet.kind !== 'flush') return { keep: true, ends: false };
+    const ends = phase === 'list' || (phase === 'start' && !version2);
+    if (version2 && phase !== 'start') requests.open.shift();
+    phase = 'other';
+    return { keep: true, ends };
+  }
+  function observe(chunk: Buffer): void {
+    for (const piece of splitter.feed(chunk)) {
+      if (piece.kind === 'packet') see(piece.packet);
+      else packSeen ||= requests.oids.size > 0 || requests.wantedRefs.size > 0;
+    }
+  }
+  function sift(chunk: Buffer): { forward: readonly Buffer[]; listed: boolean } {
+    const forward: Buffer[] = [];
+    let listed = false;
+    for (const piece of splitter.feed(chunk)) {
+      const { keep, ends } = piece.kind === 'packet' ? see(piece.packet) : { keep: true, ends: false };
+      listed ||= ends;
+      if (keep) forward.push(piece.bytes);
+    }
+    behind = splitter.rest().length > 0;
+    if (!holdList) return { forward: [Buffer.concat(forward)], listed };
+    held.push(...forward);
+    for (const bytes of forward) heldBytes += bytes.length;
+    if (!listed && phase !== 'other' && holding()) return { forward: [], listed };
+    const released = held;
+    held = [];
+    return { forward: [Buffer.concat(released)], listed };
+  }
+  return {
+    request: (chunk) => requests.feed(chunk),
+    answer: (chunk) => {
+      if (phase === 'other' && requests.open[0] === 'ls-refs' && splitter.atBoundary) phase = 'list';
+      if (phase !== 'other') return sift(chunk);
+      const forward = behind ? [splitter.rest(), chunk] : [chunk];
+      behind = false;
+      observe(chunk);
+      return { forward, listed: false };
+    },
+    rest: () => (behind ? [...held, splitter.rest()] : held),
+    get forFetch() {
+      return requests.prefixSeen || !version2;
+    },
+    names: () => listing.names(),
+    get head() {
+      return listing.head;
+    },
+    wants: () => {
+      const names = listing.names();
+      const byName = [...names].filter(([, known]) => known.some((name) => requests.wantedRefs.has(name)));
+      const oids = new Set([...requests.oids, ...byName.map(([oid]) => oid)]);
+      return [...oids].map((oid) => ({ oid, names: names.get(oid) ?? [] }));
+    },
+    get whole() {
+      const between = splitter.raw || (splitter.atBoundary && (last === 'flush' || last === 'response-end'));
+      return packSeen && between;
+    },
+  };
+}

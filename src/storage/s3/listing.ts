@@ -1,0 +1,35 @@
+import { decodeXml, element } from './failure.ts';
+
+/** One answer of ListObjectsV2, asked with `encoding-type=url`. */
+export interface Page {
+  readonly objects: readonly { readonly name: string; readonly size: number }[];
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: string | undefined;
+}
+
+/** undefined when the text is no listing, or says there is more and not where: half of one must not pass for all. */
+export function parsePage(xml: string): Page | undefined {
+  if (!xml.includes('<ListBucketResult')) return undefined;
+  // Not every service encodes names when asked to; those that do say so.
+  const encoded = element(xml, 'EncodingType') === 'url';
+  const objects: { name: string; size: number }[] = [];
+  for (const [, fields = ''] of xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+    const name = /<Key>([^<]*)<\/Key>/.exec(fields)?.[1] ?? '';
+    const size = Number(/<Size>(\d+)<\/Size>/.exec(fields)?.[1]);
+    objects.push({ name: encoded ? decodeName(name) : decodeXml(name), size });
+  }
+  if (element(xml, 'IsTruncated') !== 'true') return { objects, next: undefined };
+  const next = element(xml, 'NextContinuationToken');
+  return next === undefined || next === '' ? undefined : { objects, next };
+}
+
+/** Form encoding: a blank comes as `+`, a plus as `%2B`. A name that is not encoded after all stays as it is. */
+function decodeName(text: string): string {
+  const plain = decodeXml(text);
+  if (!/[%+]/.test(plain)) return plain;
+  try {
+    return decodeURIComponent(plain.replaceAll('+', ' '));
+  } catch {
+    return plain;
+  }
+}

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
+import { contentOf, failsWith, listAll, noise, operation, readAll, testStorage } from '../conformance/storage.ts';
+
+const top = fs.mkdtempSync(join(tmpdir(), 'dvcexp-local-'));
+after(() => fs.rmSync(top, { recursive: true, force: true }));
+
+const openAt = (url: string, createBase = false): Promise<Storage> =>
+  openStorage(
+    { name: 'store', scheme: 'local', url, options: {}, committed: new Set() },
+    { env: {}, home: top, createBase },
+  );
+const fresh = (): string => fs.mkdtempSync(join(top, 'base-'));
+
+let base = '';
+testStorage('local', {
+  open(prefix = 'store') {
+    base = join(fresh(), prefix);
+    return openAt(base, true);
+  },
+  async leftovers() {
+    if (!fs.existsSync(base)) return [];
+    return fs
+      .readdirSync(base, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => entry.name);
+  },
+  bigBytes: 2 << 20,
+});
+
+test('objects have mode 0444 under any umask', async () => {
+  const storage = await openAt(join(fresh(), 'store'));
+  const before = process.umask(0o077);
+  try {
+    await storage.write('ab/small', contentOf('x'), operation);
+    await storage.write('ab/large', contentOf(noise(3 << 20)), operation);
+  } finally {
+    process.umask(before);
+  }
+  for (const key of ['ab/small', 'ab/large']) {
+    assert.equal(fs.statSync(join(storage.displayUrl, key)).mode & 0o7777, 0o444);
+  }
+});
+
+test('a base directory that is not there: broken for reading, empty before the first write', async () => {
+  const url = join(fresh(), 'not', 'mounted');
+  const reading = await openAt(url);
+  const broken = failsWith('unavailable', /mount it, or create it with: mkdir -p/);
+  await assert.rejects(reading.stat('a', operation), broken);
+  await assert.rejects(listAll(reading, ''), broken);
+  await assert.rejects(readAll(reading, 'a'), broken);
+  const writing = await openAt(url, true);
+  assert.equal(await writing.stat('a', operation), undefined);
+  assert.deepEqual(await listAll(writing, ''), []);
+  assert.equal(fs.existsSync(url), false);
+  await writing.write('a', contentOf('x'), operation);
+  assert.equal(String(await readAll(reading, 'a')), 'x');
+});
+
+test('a base that is a file is a mistake in the configuration', async () => {
+  const url = join(fresh(), 'file');
+  fs.writeFileSync(url, 'x');
+  const storage = await openAt(url, true);
+  await assert.rejects(storage.stat('a', operation), failsWith('config', /is not a directory/));
+  await assert.rejects(storage.write('a', contentOf('x'), operation), failsWith('io'));
+});
+
+test('writing follows no symlink below the base', async () => {
+  const url = fresh();
+  const elsewhere = fresh();
+  fs.symlinkSync(elsewhere, join(url, 'ab'));
+  const storage = await openAt(url);
+  await assert.rejects(storage.write('ab/cd', contentOf('x'), operation), failsWith('config', /link or a file/));
+  assert.deepEqual(fs.readdirSync(elsewhere), []);
+  // The object's own name being a link: the link goes, what it points at stays as it is.
+  const victim = join(elsewhere, 'victim');
+  fs.writeFileSync(victim, 'keep me');
+  fs.symlinkSync(victim, join(url, 'object'));
+  await storage.write('object', contentOf('new'), operation);
+  assert.equal(fs.readFileSync(victim, 'utf8'), 'keep me');
+  assert.ok(fs.lstatSync(join(url, 'object')).isFile());
+});
+
+test('only regular files of a proper name are objects', { timeout: 5000 }, async () => {
+  const url = fresh();
+  fs.mkdirSync(join(url, 'ab', 'sub'), { recursive: true });
+  fs.writeFileSync(join(url, 'ab', 'good'), 'x');
+  fs.writeFileSync(join(url, 'ab', '.Zm9v.tmp'), 'half');
+  fs.writeFileSync(join(url, 'ab', 'new\nline'), 'x');
+  fs.symlinkSync('.', join(url, 'ab', 'loop'));
+  fs.symlinkSync('nowhere', join(url, 'ab', 'dangling'));
+  const storage = await openAt(url);
+  assert.deepEqual(await listAll(storage, ''), [{ key: 'ab/good', size: 1 }]);
+  assert.equal(await storage.stat('ab/sub', operation), undefined);
+  assert.equal(await storage.stat('ab/good/below', operation), undefined);
+  await assert.rejects(readAll(storage, 'ab/sub'), failsWith('missing'));
+});
+
+test('directories removed while the storage is open are made again', async () => {
+  const url = fresh();
+  const storage = await openAt(url);
+  await storage.write('ab/1', contentOf('x'), operation);
+  fs.rmSync(join(url, 'ab'), { recursive: true });
+  await storage.write('ab/2', contentOf('x'), operation);
+  assert.deepEqual(await listAll(storage, 'ab/'), [{ key: 'ab/2', size: 1 }]);
+});
