@@ -64,7 +64,7 @@ function openStage(folder: string): Stage {
     alice: join(folder, 'alice'),
     bob: join(folder, 'bob'),
     recorded: readRecorded(),
-    terminal: openTerminal(environment),
+    terminal: openTerminal(environment, folder),
     git: (cwd, ...args) => execFileSync('git', args, { cwd, env: environment, encoding: 'utf8' }),
   };
 }
@@ -74,7 +74,7 @@ function prepare({ folder, team, storage, alice, recorded, terminal, git }: Stag
   mkdirSync(storage);
   git(folder, 'init', '--quiet', '--bare', '--initial-branch=main', team);
   // A witness: Git's server runs this before it moves a ref, and it writes down how much data is there by then.
-  const hook = '#!/bin/sh\nfind ../storage -type f | wc -l | tr -d " " >../witness.txt\n';
+  const hook = '#!/bin/sh\nfind ../storage -type f 2>/dev/null | wc -l | tr -d " " >../witness.txt\n';
   writeFileSync(join(team, 'hooks/pre-receive'), hook, { mode: 0o755 });
   git(folder, 'init', '--quiet', '--initial-branch=main', alice);
   git(alice, 'fetch', '--quiet', '--update-head-ok', recorded.bundle, 'refs/*:refs/*');
@@ -123,7 +123,8 @@ function aliceShares({ storage, team, alice, folder, recorded, terminal, git }: 
 function bobClones({ folder, alice, bob, recorded, terminal, git }: Stage): void {
   const expected = recorded.objects(main);
   terminal.chapter('2. Bob clones');
-  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp team.git bob');
+  // From a plain path Git would copy the objects by itself and ask no helper.
+  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp "file://$PWD/team.git" bob');
   git(bob, 'config', 'user.name', 'Bob');
   git(bob, 'config', 'user.email', 'bob@example.com');
   terminal.say('');
@@ -154,21 +155,21 @@ function bobFetches({ alice, bob, recorded, terminal, git }: Stage): void {
 
 function storageGoesAway({ folder, team, storage, alice, bob, terminal, git }: Stage): void {
   terminal.chapter('4. Storage is out of reach');
-  terminal.say('Somebody unplugs the disk:');
-  terminal.type(folder, 'mv storage unplugged');
-  terminal.say('', 'Bob changed text only. No data has to move, so his push does not', 'care:');
+  terminal.say('Somebody moves it away and leaves a note in its place:');
+  terminal.type(folder, "mv storage elsewhere && echo 'moved, ask Carol' >storage");
+  terminal.say('', 'Bob changed text only. No data has to move, so his push does not care:');
   terminal.type(bob, "echo 'Run it with: dvc repro' >>README.md");
   terminal.type(bob, "git commit --quiet --all --message 'Say how to run it'");
   terminal.type(bob, 'git push');
   terminal.say('');
   terminal.check('team.git has his commit', tip(git, team, main) === tip(git, bob, main));
-  terminal.say('', 'Alice has a branch with new pictures. Without their data it must not', 'appear:');
+  terminal.say('', 'Alice has a branch with new pictures. Without their data it must not appear:');
   const before = refsOf(git, team);
   terminal.type(alice, 'git push origin more-pictures', 'failure');
   terminal.say('');
   terminal.check('no ref moved in team.git', refsOf(git, team) === before);
   terminal.say('', 'Back it comes:');
-  terminal.type(folder, 'mv unplugged storage');
+  terminal.type(folder, 'rm storage && mv elsewhere storage');
   terminal.check('storage/ is as it was', damaged(storage).length === 0);
 }
 
@@ -218,14 +219,14 @@ function sayGoodbye({ folder, recorded, terminal }: Stage): void {
     'The first line puts git-remote-dvcexp where Git finds it. Then try:',
     '',
     "  git fetch origin 'refs/exps/*/quare-zips:refs/exps/*/quare-zips'",
-    '  git push --dry-run origin main     says what would be uploaded',
-    '  GIT_TRACE_DVCEXP=1 git fetch       says what goes on',
+    '  rm -rf .dvc/cache && git dvcexp fetch    brings the data of HEAD again',
+    '  GIT_TRACE_DVCEXP=1 git fetch             says what goes on',
     '',
     'With DVC installed, the data is put in place as ever:',
     '',
-    '  dvc checkout                       data/, features/, model.bin, report/',
-    '  dvc exp list                       cnn-32',
-    '  dvc exp apply cnn-32',
+    '  dvc checkout                             data/, model.bin and the rest',
+    '  dvc exp list --all-commits               which experiments are here',
+    '  dvc exp apply cnn-32                     one of them, data and all',
     '',
     'Without DVC, each file is in the cache under the MD5 of its bytes. The',
     'model of cnn-32:',

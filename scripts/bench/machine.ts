@@ -4,13 +4,11 @@ import { loadavg, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Programs, top } from './programs.ts';
+import { credentials } from './server.ts';
 
 const wrapper = fileURLToPath(new URL('measure.py', import.meta.url));
 const measuredTimeoutS = 900;
 const otherTimeoutMs = 600_000;
-
-/** Key that the benchmark's own S3 server accepts. */
-export const credentials = { accessKeyId: 'benchmark', secretAccessKey: 'benchmark-secret' } as const;
 
 /** What one command cost, with all processes it started. */
 export interface Cost {

@@ -14,7 +14,7 @@ export interface Options {
   readonly workloads: readonly WorkloadName[];
 }
 
-export const usage = `usage: npm run bench -- [--rounds <n>] [--quick] [--only <names>] [<workload>...]
+export const usage: string = `usage: npm run bench -- [--rounds <n>] [--quick] [--only <names>] [<workload>...]
 
   --rounds <n>     rounds per workload; every contestant runs once in each (default 5, with --quick 1)
   --quick          a tenth of the size: shows that it works, measures nothing

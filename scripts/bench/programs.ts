@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +34,7 @@ export function findPrograms(only: readonly Contestant[]): Programs {
   const programs: Programs = {
     git: find('git'),
     node: process.execPath,
-    python: find('python3'),
+    python: realPython(find('python3')),
     weed: find('weed', 'DVCEXP_TEST_WEED'),
     dvc: find('dvc', 'DVCEXP_TEST_DVC', only.includes('dvc')),
     s5cmd: find('s5cmd', 'DVCEXP_BENCH_S5CMD', only.includes('s5cmd')),
@@ -42,6 +43,12 @@ export function findPrograms(only: readonly Contestant[]): Programs {
   if (only.includes('ours') && !runs(helper)) missing.push("'bin/git-remote-dvcexp'");
   if (missing.length > 0) throw new Error(`not found: ${missing.join(', ')}`);
   return programs;
+}
+
+/** Behind `python3` may stand a script that starts others, and what those cost would be counted with the rest. */
+function realPython(path: string): string {
+  if (path === '') return '';
+  return execFileSync(path, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8', timeout: 30_000 }).trim();
 }
 
 function onPath(name: string): string | undefined {

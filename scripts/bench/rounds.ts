@@ -37,9 +37,9 @@ export async function runWorkload(arena: Arena, workload: Workload): Promise<voi
   const project = makeProject(machine, workload);
   if (only.includes('dvc')) askDvc(machine, project);
   const source = `bench-${workload.name}-source`;
-  const fetches = workload.phases.includes('fetch');
-  const origin = fetches ? makeOrigin(machine, project) : '';
-  if (fetches) {
+  const fetched = workload.phases.includes('fetch');
+  const origin = fetched ? makeOrigin(machine, project) : '';
+  if (fetched) {
     await store.makeBucket(source);
     await store.fill(source, prefix, project.cache, [...project.content.required.keys()]);
   }
@@ -49,7 +49,7 @@ export async function runWorkload(arena: Arena, workload: Workload): Promise<voi
     const first = (round - 1) % only.length;
     await runRound(contest, round, [...only.slice(first), ...only.slice(0, first)]);
   }
-  if (fetches) await store.dropBucket(source);
+  if (fetched) await store.dropBucket(source);
   for (const done of [project.directory, origin]) if (done !== '') rmSync(done, { recursive: true, force: true });
 }
 

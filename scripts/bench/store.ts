@@ -10,7 +10,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { credentials } from './machine.ts';
+import { credentials } from './server.ts';
 
 const readyTimeoutMs = 60_000;
 const uploadsAtOnce = 16;

@@ -22,8 +22,9 @@ export interface Terminal {
  * Writes in order with what the commands print, since both go straight to file descriptor 1 and 2.
  *
  * @param environment all that the commands inherit
+ * @param top the folder that the prompt calls `demo`; every other one goes by its own name
  */
-export function openTerminal(environment: Readonly<Record<string, string>>): Terminal {
+export function openTerminal(environment: Readonly<Record<string, string>>, top: string): Terminal {
   const coloured = process.stdout.isTTY === true && process.env.NO_COLOR === undefined && process.env.TERM !== 'dumb';
   const paint = (code: string, text: string): string => (coloured ? `\u001b[${code}m${text}\u001b[m` : text);
   const print = (text: string): void => writeAll(`${text}\n`);
@@ -31,7 +32,7 @@ export function openTerminal(environment: Readonly<Record<string, string>>): Ter
     chapter: (title) => print(`\n${paint('1', title)}\n${paint('1', '='.repeat(title.length))}`),
     say: (...lines) => print(lines.join('\n')),
     type(folder, line, expected = 'success') {
-      print(`\n${paint('2', `${basename(folder)}$ `)}${paint('1', line)}`);
+      print(`\n${paint('2', `${folder === top ? 'demo' : basename(folder)}$ `)}${paint('1', line)}`);
       const { status, signal, error } = spawnSync('sh', ['-c', line], {
         cwd: folder,
         env: environment,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isInside } from './config-paths.ts';
 
 /** `unused`: DVC knows it, nothing here asks for it, so it is neither checked nor passed on. */
-export type OptionKind = 'text' | 'boolean' | 'number' | 'path' | 'unused';
+type OptionKind = 'text' | 'boolean' | 'number' | 'path' | 'unused';
 
 /**
  * How far a value counts that came with the repository, so from a stranger: the value to use, brought within bounds

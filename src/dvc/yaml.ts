@@ -42,14 +42,21 @@ export function parseAnyYaml(text: string): Yaml {
   let document: ReturnType<typeof parseDocument>;
   try {
     // The failsafe schema leaves every scalar as text; parsePlain decides what it is, on both paths.
-    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   } catch (error) {
     // Deep nesting overflows the package's stack.
     throw new HelperError('corrupt', 'nested too deeply', { cause: error });
   }
   const [first] = document.errors;
-  if (first !== undefined) throw failure(lines, first.pos[0], sentence(first.message));
+  if (first !== undefined) throw explain(first, text, lines);
   return createConverter(lines)(document.contents, 0).value;
+}
+
+function explain({ code, message, pos }: YAMLParseError, text: string, lines: LineCounter): HelperError {
+  // What people meet most: a merge of two branches that both changed the file.
+  const conflict = /^<{7} /m.exec(text);
+  if (conflict !== null) return failure(lines, conflict.index, 'a merge conflict is not resolved');
+  return failure(lines, pos[0], code === 'MULTIPLE_DOCS' ? 'more than one document' : sentence(message));
 }
 
 function sentence(message: string): string {

@@ -139,7 +139,7 @@ export function openPushBridge(context: PushBridgeContext): PushBridge {
     return { channel, advertisement, openedAt: now(), alive: () => alive };
   }
   async function freshLine(options: SessionOptions, operation: Operation): Promise<Line> {
-    if (line !== undefined && line.alive() && now() - line.openedAt <= longestIdleMs) return line;
+    if (line?.alive() && now() - line.openedAt <= longestIdleMs) return line;
     trace(() => 'the connection has been idle for too long: connect again');
     await line?.channel.close();
     return await dial(options, operation);

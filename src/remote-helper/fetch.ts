@@ -1,5 +1,6 @@
 import type { Channel } from '../git/channel.ts';
 import { type InnerGit, InnerGone } from '../git/inner-git.ts';
+import { encodePacket } from '../git/pkt-line.ts';
 import { isInternal } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
@@ -26,6 +27,8 @@ async function passDown(session: Session, channel: Channel, watcher: Watcher, op
       watcher.forFetch &&
       (await retryPending(watcher.names(), watcher.head, session, operation)) === 'failed'
     ) {
+      // In a list of refs Git takes this for the end, and prints it (gitprotocol-common(5), "error-line").
+      await wire.write(encodePacket('ERR data of an earlier fetch is still missing, so no ref moves'));
       await channel.close();
       throw new InnerGone(128);
     }

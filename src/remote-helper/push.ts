@@ -62,7 +62,9 @@ async function prepare(
     for (const { destination } of written) {
       if (isInternal(destination)) refused.set(destination, 'dvc: internal to a clone, not shared');
     }
-    const refs = written.filter(({ destination }) => !refused.has(destination));
+    const refs = written
+      .filter(({ destination }) => !refused.has(destination))
+      .map(({ source, destination }) => ({ source, destination }));
     if (settings.noCache || refs.length === 0 || (atomic && refused.size > 0)) return refused;
     const mover = await session.mover();
     const failed = await mover.upload({ refs, advertised, dryRun, atomic }, operation);

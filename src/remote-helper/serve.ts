@@ -24,10 +24,13 @@ interface Peers {
 function openPeers(context: SessionContext, operation: Operation): Peers {
   const { remoteName, url, configuration, env } = context;
   const resolve = (direction: Direction): Address => resolveAddress({ remoteName, url, direction }, configuration, env);
-  const open = (address: Address): InnerGit =>
-    address.url.kind === 'helper'
-      ? openRelay({ helper: address.url.helper, address: address.url.address, remoteName, env }, operation)
-      : openNativeGit(address, { env, configuration });
+  const open = (address: Address): InnerGit => {
+    if (address.url.kind !== 'helper') return openNativeGit(address, { env, configuration });
+    const { helper, address: target } = address.url;
+    // A remote without a name is called by its URL, and the nested helper knows it by the inner one.
+    const name = remoteName === url || remoteName.startsWith('dvcexp::') ? target : remoteName;
+    return openRelay({ helper, address: target, remoteName: name, env }, operation);
+  };
 
   const address = resolve('fetch');
   let current = open(address);

@@ -34,7 +34,7 @@ const mostNamesBytes = 48 * 1024 * 1024;
 const mostHeldBytes = 64 * 1024 * 1024;
 
 /** `<oid> <ref>[ <attributes>]` of version 2, `<oid> <ref>[NUL capabilities]` of older ones. */
-const refLine = /^([0-9a-f]{40}|[0-9a-f]{64}) ([^\s\0]+)([^]*)$/;
+const refLine = /^([0-9a-f]{40}|[0-9a-f]{64}) ([^\s\0]+)(.*)$/s;
 
 interface Listing {
   /** False for a ref that is none of Git's business. */

@@ -3,12 +3,11 @@ import { printable } from '../report/printable.ts';
 
 // A backslash would be a separator on Windows, a control character a forged line in somebody's log.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const forbidden = /[\u0000-\u001f\u007f\\]/;
+const keyPattern = /^(?!\.\.?(?:\/|$))[^/\\\u0000-\u001f\u007f]+(?:\/(?!\.\.?(?:\/|$))[^/\\\u0000-\u001f\u007f]+)*$/;
 
 /** True for `a/b/c`: relative, no empty part, no `.` or `..`, no control character, no backslash. */
 export function isKey(text: string): boolean {
-  if (forbidden.test(text)) return false;
-  return text.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+  return keyPattern.test(text);
 }
 
 /** Keys reach backends from several parsers; none of them may make us leave the storage remote's base. */

@@ -39,7 +39,7 @@ export interface Session {
   readonly repository: Repository;
   readonly projects: Projects;
   /** Tools of one group; its storage is opened when first asked for and closed with the session. */
-  toolsFor(group: Group): GroupTools;
+  toolsFor(group: Group, direction: 'upload' | 'download'): GroupTools;
   close(): Promise<void>;
 }
 
@@ -73,7 +73,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     directory,
     repository,
     projects,
-    toolsFor(group) {
+    toolsFor(group, direction) {
       let complaints = 0;
       const onRetry = ({ throttled }: { readonly throttled: boolean }): void => {
         if (throttled) complaints += 1;
@@ -87,7 +87,11 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
         open() {
           const known = opened.get(group);
           if (known !== undefined) return known;
-          const storage = openStorage(group.storage, { ...context, retry: { onRetry } });
+          const storage = openStorage(group.storage, {
+            ...context,
+            retry: { onRetry },
+            createBase: direction === 'upload',
+          });
           opened.set(group, storage);
           return storage;
         },

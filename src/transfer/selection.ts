@@ -31,7 +31,8 @@ export async function chooseWants(session: Session, request: DownloadRequest): P
   for (const { oid, names } of request.wants) {
     const commit = await session.repository.resolve(oid);
     if (commit === undefined) continue;
-    const tip: WantedCommit = { want: oid, commit, names: (names.length === 0 ? [oid] : names) as RefName[] };
+    const refs = names.filter((name) => name !== 'HEAD');
+    const tip: WantedCommit = { want: oid, commit, names: (refs.length > 0 ? refs : [names[0] ?? oid]) as RefName[] };
     const now = fetchData === 'all' || (fetchData !== 'none' && isWantedNow(names, fetchData, tracked));
     (now ? chosen.wanted : chosen.leftOut).push(tip);
   }

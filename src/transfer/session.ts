@@ -47,7 +47,7 @@ async function upload(
 
   for (const group of plan.groups.values()) {
     if (request.atomic && failed.size > 0) break;
-    const tools = session.toolsFor(group);
+    const tools = session.toolsFor(group, 'upload');
     const result = await uploadGroup(
       group,
       {
@@ -102,7 +102,7 @@ async function receive(
   const plan = await planFetch(wanted, session.projects);
   const results: FetchResult[] = [];
   for (const group of plan.groups.values()) {
-    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group), operation)) });
+    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group, 'download'), operation)) });
   }
   return { problems: plan.problems, results };
 }

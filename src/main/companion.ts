@@ -1,0 +1,21 @@
+// git dvcexp: wires the companion's commands to the outside world, and that is all.
+import { homedir } from 'node:os';
+import { runCompanion } from '../cli/app.ts';
+import { openProcessContext } from './context.ts';
+
+const context = openProcessContext();
+const { cwd, env, platform, stderr, signal } = context;
+const code = await runCompanion(
+  context.argv,
+  {
+    cwd,
+    env,
+    platform,
+    stderr,
+    home: homedir(),
+    stdout: (text) => void context.stdout.write(text),
+    terminal: process.stderr.isTTY === true,
+  },
+  { signal },
+);
+process.exitCode = context.signalExitCode() ?? code;
