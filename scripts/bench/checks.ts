@@ -16,7 +16,12 @@ export function md5OfPath(path: string): string {
 }
 
 /** Looks at every object in the storage. @throws Error when one is absent, wrong or not expected */
-export async function checkStored(content: Content, store: Store, bucket: string, prefix: string): Promise<void> {
+export async function checkStored(
+  content: Content,
+  store: Pick<Store, 'list' | 'md5'>,
+  bucket: string,
+  prefix: string,
+): Promise<void> {
   const stored = await store.list(bucket, prefix);
   const wrong: string[] = compare(content, new Map([...stored].map(([path, { sizeBytes }]) => [path, sizeBytes])));
   for (const [path, { etag }] of stored) {

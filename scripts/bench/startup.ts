@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
+import { type BundleFile, formatBundle, readBundle } from './bundle.ts';
 import { figure, formatTable, median } from './figures.ts';
 import type { Command, Cost, Machine } from './machine.ts';
 import { configureStorage, copyProject, makeProject, runGit } from './project.ts';
-import { type BundleFile, measureBundle, type Trace, traceHelper } from './trace.ts';
+import { type Trace, traceHelper } from './trace.ts';
 import type { Workload } from './workloads.ts';
 
 const experiments = 'refs/exps/*:refs/exps/*';
@@ -33,7 +34,7 @@ export function measureStartup(machine: Machine, workload: Workload, rounds: num
   runGit(machine, clone, 'push', '--quiet', 'origin', 'main', experiments);
   const costs = compare(machine, commands(machine, clone, ours), rounds);
   const fetch = { cwd: clone, program: machine.programs.git, args: ['fetch', 'origin', experiments] };
-  const traced = ours ? { trace: traceHelper(machine, fetch), bundle: measureBundle() } : {};
+  const traced = ours ? { trace: traceHelper(machine, fetch), bundle: readBundle() } : {};
   for (const done of [project.directory, ...places]) rmSync(done, { recursive: true, force: true });
   return { costs, ...traced };
 }
@@ -87,22 +88,6 @@ function formatTrace({ files, builtins, internals }: Trace): string {
     `- ${builtins.length} modules of Node: ${builtins.map((name) => `\`${name}\``).join(', ')}`,
     `- ${internals} internal modules that come with those`,
   ].join('\n');
-}
-
-function formatBundle(bundle: readonly BundleFile[], loaded: readonly string[]): string {
-  const rows = bundle.map(({ path, bytes, gzipBytes }) => [
-    `\`${path}\``,
-    figure(bytes / 1024),
-    figure(gzipBytes / 1024),
-    loaded.includes(path) ? 'yes' : '',
-  ]);
-  const [bytes, gzipBytes] = [sum(bundle.map((file) => file.bytes)), sum(bundle.map((file) => file.gzipBytes))];
-  const total = [`${bundle.length} files`, figure(bytes / 1024), figure(gzipBytes / 1024), ''];
-  return formatTable([['bundle', 'KiB', 'gzip KiB', 'loaded by that fetch'], ...rows, total]);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 function inMs(seconds: number): string {

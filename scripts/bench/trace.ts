@@ -1,7 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import type { Command, Machine } from './machine.ts';
 import { top } from './programs.ts';
 
@@ -13,13 +12,6 @@ export interface Trace {
   readonly builtins: readonly string[];
   /** How many of Node's internal modules came with them. */
   readonly internals: number;
-}
-
-/** One file of the bundle. */
-export interface BundleFile {
-  readonly path: string;
-  readonly bytes: number;
-  readonly gzipBytes: number;
 }
 
 /** Runs in the helper before its own code, and writes at its end which of Node's modules have come in since. */
@@ -72,22 +64,6 @@ function parseModules(lines: string): readonly string[] {
     .split('\n')
     .flatMap((line) => (JSON.parse(line) as { modules: readonly string[] }).modules);
   return [...new Set(names.map((name) => name.replace('NativeModule ', '')))].sort();
-}
-
-/** The bundle as it is installed, largest first. */
-export function measureBundle(): readonly BundleFile[] {
-  const dist = join(top, 'dist');
-  return readdirSync(dist, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.js'))
-    .map((entry) => {
-      const path = join(entry.parentPath, entry.name);
-      return {
-        path: fromTop(path),
-        bytes: statSync(path).size,
-        gzipBytes: gzipSync(readFileSync(path)).length,
-      };
-    })
-    .sort((a, b) => b.bytes - a.bytes);
 }
 
 function fromTop(path: string): string {

@@ -2,19 +2,8 @@ import yargs from 'yargs';
 import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
+import type { CommandContext } from './context.ts';
 import { fetchCommand } from './fetch.ts';
-
-/** What the outside world gives a command. */
-export interface CommandContext {
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly platform: string;
-  readonly home: string;
-  readonly stdout: (text: string) => void;
-  readonly stderr: (text: string) => void;
-  /** stderr is a terminal. */
-  readonly terminal: boolean;
-}
 
 /** Runs `git dvcexp <args>`; answers the exit code. Errors are told, never thrown. */
 export async function runCompanion(

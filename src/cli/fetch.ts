@@ -4,7 +4,7 @@ import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { readSettings } from '../model/settings.ts';
 import { fetchData } from '../transfer/session.ts';
-import type { CommandContext } from './app.ts';
+import type { CommandContext } from './context.ts';
 
 export interface FetchOptions {
   readonly revision: readonly string[];

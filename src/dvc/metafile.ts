@@ -1,4 +1,5 @@
 import { HelperError } from '../model/error.ts';
+import { printable } from '../report/printable.ts';
 import { describeOutput, type Place, readFlags, readRecorded, readText } from './entry.ts';
 import type { Output, Problem } from './outputs.ts';
 import { parseYaml } from './yaml.ts';
@@ -63,6 +64,6 @@ function importOf(stage: YamlMap, outs: readonly Yaml[]): Output['imported'] {
 
 /** One line for people about an error of a metafile; what is no fault of the file is thrown again. */
 export function messageOf(error: unknown): string {
-  if (error instanceof HelperError && error.code === 'corrupt') return error.message;
+  if (error instanceof HelperError && error.code === 'corrupt') return printable(error.message);
   throw error;
 }

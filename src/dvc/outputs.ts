@@ -2,6 +2,7 @@ import type { DvcObject } from '../model/object.ts';
 
 /** A file of an output whose listing stands in the metafile itself (cloud-versioned remotes). */
 export interface VersionedFile {
+  /** '' when the output itself is this file. */
   readonly relpath: string;
   readonly object: DvcObject | undefined;
   /** Version by storage remote name, lower case. */

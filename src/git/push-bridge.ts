@@ -1,3 +1,4 @@
+import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
 import { type ByteReader, openByteReader, writeBytes } from './byte-stream.ts';
@@ -134,7 +135,11 @@ export function openPushBridge(context: PushBridgeContext): PushBridge {
     const advertisement = await readAdvertisement(channel.reader);
     if (advertisement === undefined) {
       channel.finish();
-      throw new InnerGone((await channel.ended) || 128);
+      await channel.ended;
+      // Where a helper connects for pushing, Git leaves these words to it.
+      throw new HelperError('auth', 'Could not read from remote repository.', {
+        hints: ['Please make sure you have the correct access rights and the repository exists.'],
+      });
     }
     return { channel, advertisement, openedAt: now(), alive: () => alive };
   }

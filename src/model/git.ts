@@ -28,12 +28,6 @@ export function isInternal(ref: string): boolean {
   return /^refs\/exps\/(?:exec|celery|apply|temp)(?:\/|$)/.test(ref) || ref === 'refs/exps/stash';
 }
 
-/** A ref as a push or a fetch names it, with the commit (or tag) it points at. */
-export interface RefTip {
-  readonly name: RefName;
-  readonly oid: GitOid;
-}
-
 export interface TreeEntry {
   readonly name: string;
   readonly kind: 'file' | 'directory' | 'symlink' | 'submodule';

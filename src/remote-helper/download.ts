@@ -16,7 +16,7 @@ export type FetchOutcome =
   | 'objects-missing';
 
 /** Kinds of the objects that this repository has; what it lacks is left out. */
-async function readKinds(
+export async function readKinds(
   oids: readonly string[],
   session: Session,
   operation: Operation,

@@ -38,6 +38,26 @@ async function passDown(session: Session, channel: Channel, watcher: Watcher, op
 }
 
 /**
+ * A clone that asked for no object: Git copies them itself from a local path, or has them from `--reference`. It lets us
+ * go when they are in place.
+ */
+async function downloadCopied(
+  saidAll: Promise<void>,
+  watcher: Watcher,
+  session: Session,
+  operation: Operation,
+): Promise<void> {
+  await saidAll;
+  const tips = [...watcher.names()].filter(([, names]) => names.includes('HEAD'));
+  await downloadWanted(
+    tips.map(([oid, names]) => ({ oid, names })),
+    watcher.head,
+    session,
+    operation,
+  );
+}
+
+/**
  * A fetch, clone or ls-remote: Git and upload-pack talk through us, byte for byte, so that every feature of Git's own
  * works. Data is downloaded when Git has stored the pack and before it moves a ref: in that moment it waits for this
  * process to end, and a failure then makes the fetch fail. Answers the exit code.
@@ -46,14 +66,19 @@ export async function passFetch(channel: Channel, session: Session, operation: O
   const { wire } = session.context;
   const moving = session.gitDirectory !== undefined && !session.settings().noCache;
   const watcher = openWatcher({ holdList: moving && (session.pending()?.oids.size ?? 0) > 0 });
+  const cloning = moving ? session.cloning(operation) : Promise.resolve(false);
+  cloning.catch(() => undefined);
   // It ends when Git closes its end, or with this process.
-  passUp(session, channel, watcher).catch(() => undefined);
+  const saidAll = passUp(session, channel, watcher).catch(() => undefined);
   await passDown(session, channel, watcher, operation);
   channel.finish();
   const code = await channel.ended;
   if (code !== 0) return code;
   const wants = watcher.wants();
-  if (wants.length === 0) return 0;
+  if (wants.length === 0) {
+    if (watcher.forFetch && (await cloning)) await downloadCopied(saidAll, watcher, session, operation);
+    return 0;
+  }
   if (!watcher.whole) {
     // Git is still reading: anything more written would be taken for the answer. Our end makes it fail as usual.
     trace(() => 'the answer of the Git remote was cut off');

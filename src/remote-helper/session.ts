@@ -48,7 +48,7 @@ export interface Session {
   /** Undefined outside of a repository, where no data can be placed. */
   readonly gitDirectory: string | undefined;
   pending(): Pending | undefined;
-  /** Is Git making a new clone, which it deletes when the helper fails? */
+  /** Is Git making a new clone, which it deletes when the helper fails? To be asked first before a ref is there. */
   cloning(operation: Operation): Promise<boolean>;
   mover(): Promise<DataMover>;
   close(): Promise<void>;
@@ -58,6 +58,7 @@ export function openSession(context: SessionContext): Session {
   let options = defaultOptions;
   let pending: Pending | undefined;
   let mover: Promise<DataMover> | undefined;
+  let noRefsYet: Promise<boolean> | undefined;
   const gitDirectory = context.env.GIT_DIR || undefined;
   const configured = (key: string): string | undefined => context.configuration.get(key);
   const settings = (): Settings => readSettings(configured, context.env, options.ownPushOptions);
@@ -82,8 +83,10 @@ export function openSession(context: SessionContext): Session {
       if (options.cloning || gitDirectory === undefined) return options.cloning;
       // Git only says so where it leaves the fetching to the helper. A new clone has an absolute GIT_DIR and no ref yet.
       if (!isAbsolute(gitDirectory) || existsSync(join(gitDirectory, 'commondir'))) return false;
-      const { stdout } = await runGit(['for-each-ref', '--count=1'], { env: context.env, cwd: context.cwd, signal });
-      return stdout.length === 0;
+      noRefsYet ??= runGit(['for-each-ref', '--count=1'], { env: context.env, cwd: context.cwd, signal }).then(
+        ({ stdout }) => stdout.length === 0,
+      );
+      return await noRefsYet;
     },
     mover: async () => {
       if (gitDirectory === undefined) throw new TypeError('no repository to move data for');

@@ -95,7 +95,8 @@ async function pause(
   if (signal.aborted || !(error instanceof HelperError) || !errorKinds[error.code].retried) throw error;
   if (error instanceof ExhaustedError) throw error;
   if (tried >= policy.tries) {
-    throw new ExhaustedError(error.code, `${error.message} (tried ${tried} times)`, {
+    const times = tried > 1 ? ` (tried ${tried} times)` : '';
+    throw new ExhaustedError(error.code, `${error.message}${times}`, {
       hints: error.hints,
       cause: error,
     });

@@ -86,7 +86,7 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
           { level: 'repo', text, path: join(root, '.dvc/config'), directory: dvc },
           ...(options.location.workTree === undefined ? [] : readLayer('local', join(dvc, 'config.local'), dvc)),
         ],
-        { projectDirectory: project, home: options.home },
+        { projectDirectory: project, home: options.home, workTree: top },
       );
       for (const warning of config.warnings) {
         if (!warned.has(warning)) options.warn(warning);

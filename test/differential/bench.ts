@@ -77,7 +77,7 @@ export interface Stage {
 /** Bookkeeping that every scenario starts from: a bare Git remote and a clone of it, made once. */
 function buildTemplates(world: World): { commits: string[]; experiments: Bench['experiments'] } {
   const origin = world.path('template', 'origin.git');
-  const client = world.path('template', 'client');
+  const client = world.path('template', 'author');
   world.git(world.directory, 'init', '-q', '--bare', origin);
   world.git(world.directory, 'init', '-q', client);
   const commits = [1, 2, 3].map((count) => {
@@ -99,13 +99,20 @@ function buildTemplates(world: World): { commits: string[]; experiments: Bench['
   world.git(client, 'branch', 'side', later[0] ?? base);
   world.git(client, 'remote', 'add', 'origin', origin);
   world.git(client, 'push', '-q', 'origin', 'main', 'side', 'v1', `${names.shared}:${names.shared}`);
-  world.git(client, 'update-ref', '-d', names.shared);
-  world.git(client, 'fetch', '-q', 'origin');
+  // What the clone has not got must not be in its object store either: Git would not ask for it.
+  const clone = world.path('template', 'client');
+  world.git(world.directory, 'clone', '-q', '--no-local', origin, clone);
+  world.git(clone, 'branch', '-q', 'side', 'origin/side');
+  world.git(clone, 'fetch', '-q', client, `${names.local}:${names.local}`);
   return { commits, experiments: names };
 }
 
-/** Lines that say what became of refs or why not; progress and hints come and go with time and version. */
-const telling = /^(?: [!+*=\-t ] |From |To |remote: |fatal: |error: |warning: )/;
+/**
+ * Lines that say what became of refs or why not. Progress and hints come and go with time and version, and so does a
+ * server's complaint that the client left without a word.
+ */
+const telling =
+  /^(?!fatal: the remote end hung up unexpectedly)(?: [!+*=\-t ] |From |To |remote: |fatal: |error: |warning: )/;
 
 /** One scenario's own directory and address, made the same for all runs. */
 function neutral(text: string, replaced: readonly string[]): readonly string[] {

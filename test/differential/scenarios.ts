@@ -87,6 +87,8 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'clone of what is not there',
+    // Plain Git looks at a local path itself, and has other words for it.
+    on: ['file', 'ssh', 'git', 'http'],
     run: async ({ url, outside, gitIn }) => void (await gitIn(outside, 'clone', `${url}-not`, 'copy')),
   },
   {
@@ -340,10 +342,9 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: 'push options, taken and not taken',
+    name: 'push options that the Git remote takes',
     run: async ({ git, commit, server, localIn }) => {
       commit('new');
-      await git('push', '-o', 'foo', 'origin', 'main');
       localIn(server, 'config', 'receive.advertisePushOptions', 'true');
       writeHook(server, 'pre-receive', 'echo "$GIT_PUSH_OPTION_COUNT $GIT_PUSH_OPTION_0 $GIT_PUSH_OPTION_1"');
       await git('push', '-o', 'foo', '-o', 'a "quoted" b', 'origin', 'main');
@@ -446,6 +447,20 @@ export const scenarios: readonly Scenario[] = [
       await git('-c', helperSaying(credentials.user, 'wrong'), 'push', 'origin', 'main:refs/heads/topic');
       await git('-c', helperSaying(credentials.user, 'wrong'), 'fetch', 'origin');
       await git('fetch', 'origin');
+    },
+  },
+  {
+    // Plain Git ends with 128 here; for a helper that gives up in a push it ends with 1.
+    name: 'push options that the Git remote does not take',
+    oursOnly: true,
+    run: async ({ git, commit }) => {
+      commit('new');
+      await git('push', '-o', 'foo', 'origin', 'main');
+    },
+    check: ({ commits }, { seen, serverRefs }) => {
+      assert.notEqual(seen[0]?.code, 0);
+      assert.match(seen[0]?.stderr.join('\n') ?? '', /the receiving end does not support push options/);
+      assert.ok(serverRefs.includes(`${commits.at(-1)} refs/heads/main`));
     },
   },
   {

@@ -25,7 +25,7 @@ export interface Rule {
   readonly corruptAt?: number;
 }
 
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly url: string;
   readonly headers: http.IncomingHttpHeaders;

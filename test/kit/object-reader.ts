@@ -62,10 +62,14 @@ export function makeReader(): MadeReader {
     if (isPair(value)) return { name: key, kind: value[0], oid: store(value[1]) };
     return { name: key, kind: 'directory', oid: root(value) };
   };
+  const known = new WeakMap<MadeFolder, GitOid>();
   const root = (folder: MadeFolder): GitOid => {
+    const made = known.get(folder);
+    if (made !== undefined) return made;
     const entries = Object.entries(folder).map(([key, value]) => entryOf(key, value));
     const oid = name(JSON.stringify(entries));
     trees.set(oid, entries);
+    known.set(folder, oid);
     return oid;
   };
   const required = <T>(value: T | undefined, oid: string): T => {

@@ -27,7 +27,7 @@ export interface Weed {
 }
 
 /** Where the server's binary is: DVCEXP_TEST_WEED, else `weed` on PATH; undefined when there is none. */
-export function findWeed(): string | undefined {
+function findWeed(): string | undefined {
   const named = process.env.DVCEXP_TEST_WEED;
   if (named !== undefined && named !== '') return named;
   return spawnSync('weed', ['version'], { stdio: 'ignore', timeout: 10_000 }).status === 0 ? 'weed' : undefined;

@@ -9,7 +9,7 @@ import { type Profile, readProfile, type Section } from './profile.ts';
 
 export type Headers = readonly (readonly [name: string, value: string])[];
 
-export interface Endpoint {
+interface Endpoint {
   readonly secure: boolean;
   /** With the port where it is not the scheme's own. */
   readonly host: string;
@@ -131,7 +131,9 @@ const fault =
 function parseUrl(url: string, fail: Fault): { bucket: string; prefix: string } {
   const [, bucket = '', rest = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(url) ?? [];
   if (bucket === '') throw fail(`'${displayUrl(url)}' names no bucket`, "write 's3://bucket/prefix'");
-  if (!bucketPattern.test(bucket)) throw fail(`'${printable(bucket)}' is not the name of a bucket`);
+  // Shown as a URL, which hides what may be a secret in front of the bucket.
+  if (!bucketPattern.test(bucket))
+    throw fail(`'${displayUrl(url)}' names no possible bucket`, "write 's3://bucket/prefix'");
   const prefix = rest.replace(/\/+$/, '');
   return { bucket, prefix: prefix === '' ? '' : `${prefix}/` };
 }

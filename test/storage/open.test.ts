@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
+import { failsWith } from '../conformance/storage.ts';
+
+const context = { env: {}, home: '/nonexistent' };
+const open = (scheme: string, url: string, options: Record<string, string> = {}): Promise<Storage> =>
+  openStorage({ name: 'store', scheme, url, options, committed: new Set() }, context);
+
+test('storage we do not speak to is refused by name, saying what works', async () => {
+  for (const scheme of [
+    'ssh',
+    'gdrive',
+    'gs',
+    'azure',
+    'webdav',
+    'webdavs',
+    'http',
+    'https',
+    'oss',
+    'hdfs',
+    'webhdfs',
+  ]) {
+    const words = new RegExp(`'store'.*'${scheme}' is not supported\\n.*s3://`);
+    await assert.rejects(open(scheme, `${scheme}://host/path`), failsWith('unsupported', words));
+  }
+  await assert.rejects(open('carrier-pigeon', 'carrier-pigeon://x'), failsWith('unsupported', /is unknown/));
+  await assert.rejects(open('constructor', 'constructor://x'), failsWith('unsupported', /is unknown/));
+  await assert.rejects(open('file', 'file:///x'), failsWith('config', /dvc remote modify store url/));
+});
+
+test('cloud-versioned remotes are refused', async () => {
+  for (const option of ['version_aware', 'worktree']) {
+    const words = new RegExp(`${option} = true.*\\n.*dvc push`);
+    await assert.rejects(open('s3', 's3://bucket/x', { [option]: 'True' }), failsWith('unsupported', words));
+  }
+  const plain = await open('s3', 's3://bucket/x', { version_aware: 'false' });
+  await plain.close();
+});
+
+test('URLs that name no place are a mistake in the configuration', async () => {
+  for (const url of ['s3:///x', 's3://', 's3:x', 's3://b_/../evil.example', 's3://a b/x', 's3://arn:aws:s3:::x/y']) {
+    await assert.rejects(open('s3', url), failsWith('config'), url);
+  }
+  await assert.rejects(open('s3', ''), failsWith('config', /has no URL/));
+  await assert.rejects(open('local', ''), failsWith('config', /has no URL/));
+});
+
+test('what is shown of a URL holds no secret', async () => {
+  await assert.rejects(open('s3', 's3://user:secret@bucket/x'), (error) => {
+    assert.ok(failsWith('config')(error));
+    return !String(error).includes('secret');
+  });
+  const storage = await open('s3', 's3://bucket/a?b');
+  assert.equal(storage.displayUrl, 's3://bucket/a');
+});
