@@ -15,13 +15,13 @@ import { openServer } from './bench/server.ts';
 import { formatStartup, measureStartup, type Startup } from './bench/startup.ts';
 import { openStore } from './bench/store.ts';
 import { formatWorkload } from './bench/summary.ts';
-import { workloads } from './bench/workloads.ts';
+import { type Workload, workloads } from './bench/workloads.ts';
 
 const startupRounds = 15;
 const quickStartupRounds = 3;
 
 interface Results {
-  readonly conditions: Readonly<Record<string, unknown>>;
+  conditions: Readonly<Record<string, unknown>>;
   startup?: Startup;
   readonly runs: Run[];
   readonly failures: Failure[];
@@ -29,13 +29,17 @@ interface Results {
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
+  const interrupted = awaitInterrupt();
   const machine = openMachine(findPrograms(options.only));
-  const results: Results = { conditions: readConditions(machine, options), runs: [], failures: [] };
+  const results: Results = { conditions: {}, runs: [], failures: [] };
   try {
+    results.conditions = await readConditions(machine, options);
     print(`\`\`\`json\n${JSON.stringify(results.conditions, null, 2)}\n\`\`\``);
+    if (options.workloads.includes('startup')) {
+      await Promise.race([compareStarts(machine, options, results), interrupted]);
+    }
     const chosen = workloads(options.quick).filter(({ name }) => options.workloads.includes(name));
-    if (options.workloads.includes('startup')) compareStarts(machine, options, results);
-    if (chosen.length > 0) await compareWork(machine, options, results);
+    if (chosen.length > 0) await compareWork(machine, options, chosen, interrupted, results);
   } finally {
     save(results);
     machine.remove();
@@ -43,22 +47,28 @@ async function main(): Promise<void> {
   if (results.failures.length > 0) throw new Error(`${results.failures.length} runs failed, see above`);
 }
 
-function compareStarts(machine: Machine, options: Options, results: Results): void {
+async function compareStarts(machine: Machine, options: Options, results: Results): Promise<void> {
   const [project] = workloads(true).filter(({ name }) => name === 'experiments');
   if (project === undefined) return;
   say('startup');
   const rounds = options.quick ? quickStartupRounds : startupRounds;
-  results.startup = measureStartup(machine, project, rounds, options.only.includes('ours'));
+  results.startup = await measureStartup(machine, project, rounds, options.only.includes('ours'));
   print(formatStartup(results.startup));
 }
 
-async function compareWork(machine: Machine, options: Options, results: Results): Promise<void> {
+async function compareWork(
+  machine: Machine,
+  { only, rounds }: Options,
+  chosen: readonly Workload[],
+  interrupted: Promise<never>,
+  results: Results,
+): Promise<void> {
   const server = await openServer();
   const store = openStore(server.endpoint);
   const sink = openSink(results);
   try {
-    for (const workload of workloads(options.quick).filter(({ name }) => options.workloads.includes(name))) {
-      await runWorkload({ machine, server, store, only: options.only, rounds: options.rounds, sink }, workload);
+    for (const workload of chosen) {
+      await Promise.race([runWorkload({ machine, server, store, only, rounds, sink }, workload), interrupted]);
       const mine = <Part extends { workload: string }>(all: readonly Part[]): Part[] =>
         all.filter((part) => part.workload === workload.name);
       print(formatWorkload(workload, mine(results.runs), mine(results.failures)));
@@ -88,9 +98,14 @@ function openSink(results: Results): RunSink {
   };
 }
 
-function readConditions(machine: Machine, { rounds, quick, only }: Options): Readonly<Record<string, unknown>> {
-  const ask = (program: keyof Programs, ...args: readonly string[]): string =>
-    machine.run({ cwd: machine.directory, program: machine.programs[program], args }).trim().split('\n')[0] ?? '';
+async function readConditions(
+  machine: Machine,
+  { rounds, quick, only }: Options,
+): Promise<Readonly<Record<string, unknown>>> {
+  const ask = async (program: keyof Programs, ...args: readonly string[]): Promise<string> => {
+    const output = await machine.run({ cwd: machine.directory, program: machine.programs[program], args });
+    return output.split('\n')[0] ?? '';
+  };
   return {
     date: new Date().toISOString(),
     quick,
@@ -99,11 +114,20 @@ function readConditions(machine: Machine, { rounds, quick, only }: Options): Rea
     memoryGib: Math.round(totalmem() / 2 ** 30),
     system: `${process.platform} ${release()}`,
     node: process.version,
-    git: ask('git', 'version'),
-    seaweedfs: ask('weed', 'version'),
-    ...(only.includes('dvc') ? { dvc: ask('dvc', 'version').replace('DVC version: ', '') } : {}),
-    ...(only.includes('s5cmd') ? { s5cmd: ask('s5cmd', 'version') } : {}),
+    git: await ask('git', 'version'),
+    seaweedfs: await ask('weed', 'version'),
+    ...(only.includes('dvc') ? { dvc: (await ask('dvc', 'version')).replace('DVC version: ', '') } : {}),
+    ...(only.includes('s5cmd') ? { s5cmd: await ask('s5cmd', 'version') } : {}),
   };
+}
+
+/** Rejects at Ctrl-C, so that the server and the files of the benchmark go away on the usual path. */
+function awaitInterrupt(): Promise<never> {
+  const interrupted = new Promise<never>((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
+  });
+  interrupted.catch(() => undefined);
+  return interrupted;
 }
 
 function save(results: Results): void {
@@ -124,5 +148,6 @@ try {
 } catch (error) {
   say(`bench: ${error instanceof Error ? error.message : String(error)}`);
   if (error instanceof TypeError && 'code' in error) say(`\n${usage}`);
-  process.exitCode = 1;
+  // Work that an interrupt has cut off must not go on.
+  process.exit(1);
 }

@@ -129,7 +129,7 @@ function bobClones({ folder, alice, bob, recorded, terminal, git }: Stage): void
   git(bob, 'config', 'user.email', 'bob@example.com');
   terminal.say('');
   terminal.check(
-    `his cache has the ${expected.length} objects of main, and none that only an experiment needs`,
+    `his cache has the ${expected.length} objects of main, and none of an experiment's own`,
     same(filesBelow(cacheOf(bob)), expected),
   );
   terminal.check("each of them hashes to its name, and equals Alice's", equal(cacheOf(bob), alice, expected));
@@ -146,7 +146,7 @@ function bobFetches({ alice, bob, recorded, terminal, git }: Stage): void {
   terminal.say('');
   terminal.check('the ref is the commit that Alice pushed', tip(git, bob, ref) === tip(git, alice, ref));
   terminal.check(
-    `its data came along: ${expected.length} objects in his cache now, every byte as in Alice's`,
+    `its data came along: he has ${expected.length} objects, each as in Alice's cache`,
     same(filesBelow(cacheOf(bob)), expected) && equal(cacheOf(bob), alice, expected),
   );
   terminal.say('', 'What does the experiment change?');

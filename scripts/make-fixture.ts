@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const target = process.argv[2] ?? fileURLToPath(new URL('../test/fixtures/demo', import.meta.url));
-const dvc = process.env['DVCEXP_TEST_DVC'] ?? 'dvc';
+const dvc = process.env.DVCEXP_TEST_DVC ?? 'dvc';
 const scratch = mkdtempSync(join(tmpdir(), 'dvcexp-fixture-'));
 const project = join(scratch, 'shapes');
 const experiments = ['quare-zips', 'cnn-32'] as const;
@@ -18,7 +18,7 @@ const experiments = ['quare-zips', 'cnn-32'] as const;
 // DVC takes dates in Git's raw form only, and gives its experiment commits the time of recording all the same.
 let clock = Date.UTC(2024, 4, 6, 9) / 1000;
 const environment = (): NodeJS.ProcessEnv => ({
-  PATH: process.env['PATH'],
+  PATH: process.env.PATH,
   HOME: scratch,
   LC_ALL: 'C',
   TZ: 'UTC',

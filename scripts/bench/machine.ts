@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -37,11 +37,11 @@ export interface Machine {
   /** Makes a new empty directory below `directory`. */
   scratch(name: string): string;
   /** Runs to the end and answers stdout. @throws Error with what the command printed when it fails */
-  run(command: Command, input?: string): string;
+  run(command: Command, input?: string): Promise<string>;
   /** As run, measured. What it prints goes to a file, as on a machine without a terminal. */
-  measure(command: Command): Cost;
+  measure(command: Command): Promise<Cost>;
   /** Writes what is dirty in memory to disk, so that nobody pays for what another wrote. */
-  settle(): void;
+  settle(): Promise<void>;
   remove(): void;
 }
 
@@ -59,35 +59,51 @@ export function openMachine(programs: Programs): Machine {
     directory,
     programs,
     scratch,
-    run(command, input = '') {
-      const result = spawnSync(command.program, command.args, {
-        cwd: command.cwd,
-        env: { ...base, ...command.env },
-        encoding: 'utf8',
-        input,
-        timeout: otherTimeoutMs,
-        maxBuffer: 2 ** 28,
-      });
-      if (result.error !== undefined) throw new Error(`${describe(command)}: ${result.error.message}`);
-      if (result.status !== 0) throw failed(command, `status ${result.status}`, `${result.stdout}${result.stderr}`);
-      return result.stdout;
+    async run(command, input = '') {
+      const { status, stdout, stderr } = await finish(command, { ...base, ...command.env }, otherTimeoutMs, input);
+      if (status !== 0) throw failed(command, `status ${status}`, stdout + stderr);
+      return stdout;
     },
-    measure(command) {
+    async measure(command) {
       const [report, log] = [join(directory, 'report.json'), join(directory, 'log')];
       rmSync(report, { force: true });
       const loadBefore = loadavg()[0] ?? 0;
       const args = [wrapper, report, log, String(measuredTimeoutS), command.program, ...command.args];
-      spawnSync(programs.python, args, {
-        cwd: command.cwd,
-        env: { ...base, ...command.env },
-        stdio: ['ignore', 'inherit', 'inherit'],
-        timeout: (measuredTimeoutS + 60) * 1000,
-      });
+      const wrapped = { cwd: command.cwd, program: programs.python, args };
+      const wrapperTimeoutMs = (measuredTimeoutS + 60) * 1000;
+      const { status, stderr } = await finish(wrapped, { ...base, ...command.env }, wrapperTimeoutMs);
+      if (status !== 0) throw failed(command, `not measured, status ${status}`, stderr);
       return { ...parseReport(command, readFileSync(report, 'utf8'), log), loadBefore };
     },
-    settle: () => void spawnSync('sync', { timeout: 120_000 }),
+    async settle() {
+      await finish({ cwd: directory, program: 'sync', args: [] }, base, otherTimeoutMs);
+    },
     remove: () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }),
   };
+}
+
+/** Runs to the end, and is killed when that takes too long; status 128 then. Does not throw for a bad status. */
+function finish(
+  { cwd, program, args }: Command,
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number,
+  input = '',
+): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd, env, stdio: 'pipe', timeout: timeoutMs, killSignal: 'SIGKILL' });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ status: code ?? 128, stdout, stderr }));
+    // A program that does not read its input is judged by its status.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+  });
 }
 
 function parseReport(command: Command, text: string, log: string): Omit<Cost, 'loadBefore'> {

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 10
 
@@ -27,10 +28,13 @@ def out_of_time(*_):
     raise OutOfTime
 
 
-def adopt_orphans():
-    """Lets processes that outlive their parent become our children (prctl(2)), so that their work counts too."""
+def bind_processes():
+    """Orphans become our children, so that their work counts too; and we go when the benchmark goes (prctl(2))."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def reaped_all(until):
@@ -72,6 +76,9 @@ def run(command, timeout_s, output):
     except OutOfTime:
         kill_rest(child.pid)
         status = 124
+    except BaseException:
+        kill_rest(child.pid)
+        raise
     wall_s = time.monotonic() - began
     if not reaped_all(time.monotonic() + GRACE_S):
         kill_rest(child.pid)
@@ -81,7 +88,7 @@ def run(command, timeout_s, output):
 
 
 def main(report, log, timeout_s, command):
-    adopt_orphans()
+    bind_processes()
     with open(log, "wb") as output:
         status, wall_s = run(command, timeout_s, output)
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 export const contestants = ['ours', 'dvc', 's5cmd'] as const;
 export type Contestant = (typeof contestants)[number];
 
-export const workloadNames = ['startup', 'small', 'large', 'medium', 'experiments'] as const;
+const workloadNames = ['startup', 'small', 'large', 'medium', 'experiments'] as const;
 export type WorkloadName = (typeof workloadNames)[number];
 
 export interface Options {

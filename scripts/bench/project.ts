@@ -21,12 +21,12 @@ const committedConfiguration = `[core]
     url = s3://unset/dvc
 `;
 
-export function makeProject(machine: Machine, workload: Workload): Project {
+export async function makeProject(machine: Machine, workload: Workload): Promise<Project> {
   const directory = machine.scratch(`${workload.name}-project`);
   const cache = join(directory, '.dvc', 'cache');
   const content = workload.make(openObjectWriter(cache, workload.name));
-  const git = (...args: readonly string[]): string => runGit(machine, directory, ...args);
-  git('init', '--quiet', '--initial-branch=main');
+  const git = (...args: readonly string[]): Promise<string> => runGit(machine, directory, ...args);
+  await git('init', '--quiet', '--initial-branch=main');
   const files = new Map([
     ['.dvc/config', committedConfiguration],
     ['.dvc/.gitignore', '/config.local\n/tmp\n/cache\n'],
@@ -35,23 +35,23 @@ export function makeProject(machine: Machine, workload: Workload): Project {
     ['train.py', 'print("trained")\n'],
     ...content.baseline,
   ]);
-  importCommits(machine, directory, commit('refs/heads/main', 'Start', files));
-  const baseline = git('rev-parse', 'main').trim();
+  await importCommits(machine, directory, commit('refs/heads/main', 'Start', files));
+  const baseline = (await git('rev-parse', 'main')).trim();
   const experiments = [...content.experiments].map(([name, changes]) => {
     const ref = `refs/exps/${baseline.slice(0, 2)}/${baseline.slice(2)}/${name}`;
     const message = `dvc: commit experiment ${name.padStart(64, '0')}`;
     return commit(ref, message, changes, baseline);
   });
-  importCommits(machine, directory, experiments.join(''));
-  git('reset', '--quiet', '--hard', 'main');
-  return { directory, cache, content, experimentRefs: readExperimentRefs(machine, directory) };
+  await importCommits(machine, directory, experiments.join(''));
+  await git('reset', '--quiet', '--hard', 'main');
+  return { directory, cache, content, experimentRefs: await readExperimentRefs(machine, directory) };
 }
 
-export function runGit(machine: Machine, cwd: string, ...args: readonly string[]): string {
+export function runGit(machine: Machine, cwd: string, ...args: readonly string[]): Promise<string> {
   return machine.run({ cwd, program: machine.programs.git, args });
 }
 
-export function readExperimentRefs(machine: Machine, repository: string): string {
+export function readExperimentRefs(machine: Machine, repository: string): Promise<string> {
   return runGit(machine, repository, 'for-each-ref', 'refs/exps');
 }
 
@@ -63,12 +63,12 @@ export function configureStorage(directory: string, url: string, endpoint?: stri
 }
 
 /** Makes a repository of its own in an empty directory, with the same refs, work tree and objects, and no remote. */
-export function copyProject(machine: Machine, project: Project, directory: string): void {
+export async function copyProject(machine: Machine, project: Project, directory: string): Promise<void> {
   const refs = ['refs/heads/main:refs/remotes/project/main', 'refs/exps/*:refs/exps/*'];
-  runGit(machine, directory, 'init', '--quiet', '--initial-branch=main');
-  runGit(machine, directory, 'fetch', '--quiet', '--no-write-fetch-head', project.directory, ...refs);
-  runGit(machine, directory, 'reset', '--quiet', '--hard', 'refs/remotes/project/main');
-  runGit(machine, directory, 'update-ref', '-d', 'refs/remotes/project/main');
+  await runGit(machine, directory, 'init', '--quiet', '--initial-branch=main');
+  await runGit(machine, directory, 'fetch', '--quiet', '--no-write-fetch-head', project.directory, ...refs);
+  await runGit(machine, directory, 'reset', '--quiet', '--hard', 'refs/remotes/project/main');
+  await runGit(machine, directory, 'update-ref', '-d', 'refs/remotes/project/main');
   linkObjects(project.cache, join(directory, '.dvc', 'cache'));
 }
 
@@ -92,6 +92,6 @@ function commit(ref: string, message: string, files: ReadonlyMap<string, string>
   return `commit ${ref}\n${who}${data(message)}${parent}${changes.join('')}`;
 }
 
-function importCommits(machine: Machine, directory: string, stream: string): void {
-  machine.run({ cwd: directory, program: machine.programs.git, args: ['fast-import', '--quiet'] }, stream);
+async function importCommits(machine: Machine, directory: string, stream: string): Promise<void> {
+  await machine.run({ cwd: directory, program: machine.programs.git, args: ['fast-import', '--quiet'] }, stream);
 }

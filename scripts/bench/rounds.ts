@@ -34,11 +34,11 @@ const prefix = 'dvc';
 export async function runWorkload(arena: Arena, workload: Workload): Promise<void> {
   const { machine, store, sink, only } = arena;
   sink.say(`${workload.name}: making ${workload.title}`);
-  const project = makeProject(machine, workload);
-  if (only.includes('dvc')) askDvc(machine, project);
+  const project = await makeProject(machine, workload);
+  if (only.includes('dvc')) await askDvc(machine, project);
   const source = `bench-${workload.name}-source`;
   const fetched = workload.phases.includes('fetch');
-  const origin = fetched ? makeOrigin(machine, project) : '';
+  const origin = fetched ? await makeOrigin(machine, project) : '';
   if (fetched) {
     await store.makeBucket(source);
     await store.fill(source, prefix, project.cache, [...project.content.required.keys()]);
@@ -68,14 +68,14 @@ async function pushes(contest: Contest, round: number, contestant: Contestant, b
   const { arena, workload, project } = contest;
   const { machine, store } = arena;
   const remote = machine.scratch(`${contestant}-remote`);
-  runGit(machine, remote, 'init', '--quiet', '--bare', '--initial-branch=main');
+  await runGit(machine, remote, 'init', '--quiet', '--bare', '--initial-branch=main');
   const place = placeOf(arena, contestant, bucket, contestant);
-  copyProject(machine, project, place.clone);
-  runGit(machine, place.clone, 'remote', 'add', 'origin', remote);
-  configureClone(machine, contestant, place);
+  await copyProject(machine, project, place.clone);
+  await runGit(machine, place.clone, 'remote', 'add', 'origin', remote);
+  await configureClone(machine, contestant, place);
   const check = async (): Promise<void> => {
     await checkStored(project.content, store, bucket, place.prefix);
-    checkRefs(machine, contestant, project, remote);
+    await checkRefs(machine, contestant, project, remote);
   };
   for (const phase of workload.phases.filter((name) => name !== 'fetch')) {
     if (!(await contend(contest, round, contestant, phase, place, check))) break;
@@ -88,11 +88,11 @@ async function fetches(contest: Contest, round: number, contestant: Contestant):
   const { arena, project, origin, source } = contest;
   const { machine } = arena;
   const place = placeOf(arena, contestant, source, prefix);
-  runGit(machine, machine.directory, 'clone', '--quiet', '--no-local', origin, place.clone);
-  configureClone(machine, contestant, place);
+  await runGit(machine, machine.directory, 'clone', '--quiet', '--no-local', origin, place.clone);
+  await configureClone(machine, contestant, place);
   await contend(contest, round, contestant, 'fetch', place, async () => {
     checkArrived(project.content, join(place.clone, '.dvc', 'cache'));
-    checkRefs(machine, contestant, project, place.clone);
+    await checkRefs(machine, contestant, project, place.clone);
   });
   for (const done of [place.clone, place.siteCache]) rmSync(done, { recursive: true, force: true });
 }
@@ -127,11 +127,11 @@ async function measured(
   place: Place,
 ): Promise<Run> {
   const { machine, server } = arena;
-  machine.settle();
+  await machine.settle();
   const command = commandOf(machine.programs, contestant, phase, place);
   const requestsBefore = await server.countRequests();
   const serverBefore = server.cpuS();
-  const cost = machine.measure(command);
+  const cost = await machine.measure(command);
   const serverAfter = server.cpuS();
   const requests = requestsBetween(requestsBefore, await server.countRequests());
   const serverCpuS = serverBefore === undefined || serverAfter === undefined ? null : serverAfter - serverBefore;
@@ -149,40 +149,46 @@ function placeOf({ machine, server }: Arena, contestant: Contestant, bucket: str
   };
 }
 
-function configureClone(machine: Machine, contestant: Contestant, place: Place): void {
-  if (contestant === 'ours') runGit(machine, place.clone, 'config', 'remote.origin.vcs', 'dvcexp');
+async function configureClone(machine: Machine, contestant: Contestant, place: Place): Promise<void> {
+  if (contestant === 'ours') await runGit(machine, place.clone, 'config', 'remote.origin.vcs', 'dvcexp');
   configureStorage(place.clone, `s3://${place.bucket}/${place.prefix}`, place.endpoint);
 }
 
 /** A bare repository with the baseline and all experiments. */
-function makeOrigin(machine: Machine, project: Project): string {
+async function makeOrigin(machine: Machine, project: Project): Promise<string> {
   const origin = machine.scratch('origin');
-  runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
-  runGit(machine, project.directory, 'push', '--quiet', origin, 'main', 'refs/exps/*:refs/exps/*');
+  await runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
+  await runGit(machine, project.directory, 'push', '--quiet', origin, 'main', 'refs/exps/*:refs/exps/*');
   return origin;
 }
 
-function checkRefs(machine: Machine, contestant: Contestant, project: Project, repository: string): void {
+async function checkRefs(
+  machine: Machine,
+  contestant: Contestant,
+  project: Project,
+  repository: string,
+): Promise<void> {
   if (contestant === 's5cmd') return;
-  if (readExperimentRefs(machine, repository) !== project.experimentRefs) {
+  if ((await readExperimentRefs(machine, repository)) !== project.experimentRefs) {
     throw new Error(`the experiments in ${repository} are not those of the project`);
   }
 }
 
 /** The real DVC must take the project for one of its own, or comparing means nothing. */
-function askDvc(machine: Machine, project: Project): void {
+async function askDvc(machine: Machine, project: Project): Promise<void> {
   const directory = machine.scratch('dvc-check');
   const site = machine.scratch('dvc-check-site');
-  const dvc = (...args: readonly string[]): string =>
-    machine.run({ cwd: directory, program: machine.programs.dvc, args, env: { DVC_SITE_CACHE_DIR: site } }).trim();
-  copyProject(machine, project, directory);
+  const env = { DVC_SITE_CACHE_DIR: site };
+  const dvc = async (...args: readonly string[]): Promise<string> =>
+    (await machine.run({ cwd: directory, program: machine.programs.dvc, args, env })).trim();
+  await copyProject(machine, project, directory);
   const names = [...project.content.experiments.keys()];
-  const listed = dvc('exp', 'list', '--all-commits', '--name-only').split('\n').sort();
+  const listed = (await dvc('exp', 'list', '--all-commits', '--name-only')).split('\n').sort();
   if (listed.join() !== names.join()) throw new Error(`DVC lists other experiments: ${listed.join(', ')}`);
   const tip = project.experimentRefs.split(/\s/)[0] ?? '';
-  runGit(machine, directory, 'checkout', '--quiet', '--detach', tip);
-  dvc('checkout', '--quiet');
-  const status = dvc('status', '--json');
+  await runGit(machine, directory, 'checkout', '--quiet', '--detach', tip);
+  await dvc('checkout', '--quiet');
+  const status = await dvc('status', '--json');
   if (status !== '{}') throw new Error(`DVC finds the project changed: ${status}`);
   for (const done of [directory, site]) rmSync(done, { recursive: true, force: true });
 }

@@ -11,7 +11,7 @@ export interface Run extends Cost {
   readonly round: number;
   /** How many objects the job is about. */
   readonly objects: number;
-  /** S3 action → requests that the server answered. */
+  /** Method → requests that the server answered. */
   readonly requests: Readonly<Record<string, number>>;
   /** CPU seconds of the S3 server; null where the system does not tell. */
   readonly serverCpuS: number | null;

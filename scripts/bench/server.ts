@@ -5,9 +5,12 @@ import { admin, freePorts, startWeed } from '../../test/kit/weed.ts';
 const clockTicksPerS = 100;
 
 /** Key that the server accepts. */
-export const credentials = { accessKeyId: admin.id, secretAccessKey: admin.secret } as const;
+export const credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } = {
+  accessKeyId: admin.id,
+  secretAccessKey: admin.secret,
+};
 
-/** Requests by S3 action, such as PutObject. */
+/** Requests by method; the server counts HEAD as GET. */
 export type Requests = ReadonlyMap<string, number>;
 
 export interface Server {
@@ -40,19 +43,19 @@ export async function openServer(): Promise<Server> {
   };
 }
 
-/** Sums `SeaweedFS_s3_request_total{…,type="PutObject",…} 12` over all its other labels. */
+/** Sums `SeaweedFS_s3_request_total{…,type="PUT"} 12` over all its other labels. */
 export function parseRequests(metrics: string): Requests {
   const requests = new Map<string, number>();
   for (const [, labels = '', value] of metrics.matchAll(/^SeaweedFS_s3_request_total\{(.*)\} (\S+)$/gm)) {
-    const action = /(?:^|,)type="([^"]*)"/.exec(labels)?.[1] ?? 'other';
-    requests.set(action, (requests.get(action) ?? 0) + Number(value));
+    const method = /(?:^|,)type="([^"]*)"/.exec(labels)?.[1] ?? 'other';
+    requests.set(method, (requests.get(method) ?? 0) + Number(value));
   }
   return requests;
 }
 
-/** `after` less `before`, without the actions that did not occur. */
+/** `after` less `before`, without the methods that did not occur. */
 export function requestsBetween(before: Requests, after: Requests): Record<string, number> {
-  const grown = [...after].map(([action, count]) => [action, count - (before.get(action) ?? 0)] as const);
+  const grown = [...after].map(([method, count]) => [method, count - (before.get(method) ?? 0)] as const);
   return Object.fromEntries(grown.filter(([, count]) => count > 0).sort());
 }
 

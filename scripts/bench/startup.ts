@@ -21,20 +21,25 @@ export interface Startup {
  *
  * @param workload a small project to do it in
  */
-export function measureStartup(machine: Machine, workload: Workload, rounds: number, ours: boolean): Startup {
-  const project = makeProject(machine, workload);
+export async function measureStartup(
+  machine: Machine,
+  workload: Workload,
+  rounds: number,
+  ours: boolean,
+): Promise<Startup> {
+  const project = await makeProject(machine, workload);
   const places = ['origin', 'storage', 'clone'].map((name) => machine.scratch(`startup-${name}`));
   const [origin = '', storage = '', clone = ''] = places;
-  runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
-  copyProject(machine, project, clone);
+  await runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
+  await copyProject(machine, project, clone);
   configureStorage(clone, storage);
-  runGit(machine, clone, 'remote', 'add', 'plain', origin);
-  runGit(machine, clone, 'remote', 'add', 'origin', origin);
-  if (ours) runGit(machine, clone, 'config', 'remote.origin.vcs', 'dvcexp');
-  runGit(machine, clone, 'push', '--quiet', 'origin', 'main', experiments);
-  const costs = compare(machine, commands(machine, clone, ours), rounds);
+  await runGit(machine, clone, 'remote', 'add', 'plain', origin);
+  await runGit(machine, clone, 'remote', 'add', 'origin', origin);
+  if (ours) await runGit(machine, clone, 'config', 'remote.origin.vcs', 'dvcexp');
+  await runGit(machine, clone, 'push', '--quiet', 'origin', 'main', experiments);
+  const costs = await compare(machine, commands(machine, clone, ours), rounds);
   const fetch = { cwd: clone, program: machine.programs.git, args: ['fetch', 'origin', experiments] };
-  const traced = ours ? { trace: traceHelper(machine, fetch), bundle: readBundle() } : {};
+  const traced = ours ? { trace: await traceHelper(machine, fetch), bundle: readBundle() } : {};
   for (const done of [project.directory, ...places]) rmSync(done, { recursive: true, force: true });
   return { costs, ...traced };
 }
@@ -49,16 +54,16 @@ function commands(machine: Machine, cwd: string, ours: boolean): readonly (reado
   return ours ? all : all.slice(0, 2);
 }
 
-function compare(
+async function compare(
   machine: Machine,
   all: readonly (readonly [string, Command])[],
   rounds: number,
-): Readonly<Record<string, readonly Cost[]>> {
+): Promise<Readonly<Record<string, readonly Cost[]>>> {
   const costs = new Map<string, Cost[]>(all.map(([name]) => [name, []]));
   // Once without counting: from then on every program is in memory.
-  for (const [, command] of all) machine.measure(command);
+  for (const [, command] of all) await machine.measure(command);
   for (let round = 0; round < rounds; round++) {
-    for (const [name, command] of all) costs.get(name)?.push(machine.measure(command));
+    for (const [name, command] of all) costs.get(name)?.push(await machine.measure(command));
   }
   return Object.fromEntries(costs);
 }

@@ -26,12 +26,12 @@ modules:process.moduleLoadList.filter((name)=>name.startsWith('NativeModule ')&&
  *
  * @throws Error when no helper ran
  */
-export function traceHelper(machine: Machine, command: Command): Trace {
+export async function traceHelper(machine: Machine, command: Command): Promise<Trace> {
   const directory = machine.scratch('trace');
   const modules = join(directory, 'modules');
   const coverage = join(directory, 'coverage');
   mkdirSync(coverage);
-  machine.run({
+  await machine.run({
     ...command,
     env: {
       ...command.env,

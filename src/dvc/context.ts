@@ -17,7 +17,7 @@ export interface Context {
   readonly gaps: readonly string[];
 }
 
-export const emptyContext: Context = { values: new Map(), files: new Map(), gaps: [] };
+const emptyContext: Context = { values: new Map(), files: new Map(), gaps: [] };
 
 /** The context of a whole dvc.yaml: `params.yaml` beside it, then its `vars`. */
 export async function loadContext(vars: Yaml | undefined, directory: string, files: CommitFiles): Promise<Context> {

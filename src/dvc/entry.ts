@@ -125,7 +125,7 @@ function listingOf(files: readonly VersionedFile[]): ObjectId | undefined {
 }
 
 /** A path of an output from the top of the Git repository, or undefined when it leaves the DVC project. */
-export function locate(place: Place, wdir: string, path: string): string | undefined {
+function locate(place: Place, wdir: string, path: string): string | undefined {
   if (isExternal(path)) return undefined;
   const full = posix.normalize(posix.join(posix.dirname(place.file), wdir, path)).replace(/\/$/, '');
   const inside =

@@ -46,7 +46,7 @@ function readOutput(entry: Yaml, wdir: string, imported: Output['imported'], pla
   return describeOutput(place, wdir, path, readFlags(entry), readRecorded(entry), imported);
 }
 
-export function readList(map: YamlMap, key: string): readonly Yaml[] {
+function readList(map: YamlMap, key: string): readonly Yaml[] {
   const value = map.get(key) ?? [];
   if (!isYamlList(value)) throw new HelperError('corrupt', `'${key}' is not a list`);
   return value;

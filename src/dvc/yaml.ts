@@ -9,6 +9,7 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLParseError,
 } from 'yaml';
 import { HelperError } from '../model/error.ts';
 import { parseBlockYaml } from './yaml-block.ts';

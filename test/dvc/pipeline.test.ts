@@ -230,6 +230,6 @@ describe('templates that cannot be resolved', () => {
       { 'dvc.yaml': `stages:\n  s:\n    outs: ["${'${'.repeat(300_000)}"]\n`, 'dvc.lock': lock({ s: ['x'] }) },
       ['x 1'],
     );
-    assert.ok(performance.now() - started < 5_000);
+    assert.ok(performance.now() - started < 15_000);
   });
 });

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HelperError } from '../../../src/model/error.ts';
+import type { Retry } from '../../../src/storage/remote.ts';
+import { type Budget, openBudget } from '../../../src/storage/s3/budget.ts';
+import { openClient } from '../../../src/storage/s3/client.ts';
+import { downloadObject } from '../../../src/storage/s3/download.ts';
+import { readS3Settings } from '../../../src/storage/s3/settings.ts';
+import { failsWith } from '../../conformance/storage.ts';
+
+const mib = 1 << 20;
+let server: Server;
+let ranges = true;
+let size = 0;
+let asked: string[] = [];
+before(async () => {
+  server = createServer((request, response) => {
+    const [, from = '0', to = '0'] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+    asked.push(request.headers.range ?? '');
+    const start = ranges ? Number(from) : 0;
+    const end = ranges ? Math.min(Number(to), size - 1) : size - 1;
+    const partly = ranges ? { 'content-range': `bytes ${start}-${end}/${size}` } : {};
+    response.writeHead(ranges ? 206 : 200, { 'content-length': end + 1 - start, etag: '"e"', ...partly });
+    response.end(Buffer.alloc(end + 1 - start, start / mib));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+async function download(budget: Budget, work: (bytes: AsyncIterable<Uint8Array>) => Promise<void>): Promise<Retry[]> {
+  asked = [];
+  const retries: Retry[] = [];
+  const options = {
+    endpointurl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    allow_anonymous_login: 'true',
+    read_timeout: '1',
+  };
+  const context = { env: {}, home: '/nonexistent', retry: { onRetry: (each: Retry) => void retries.push(each) } };
+  const config = { name: 'store', scheme: 's3', url: 's3://bucket', options, committed: new Set<string>() };
+  const client = openClient(readS3Settings(config, context), context);
+  const { signal } = new AbortController();
+  const absent = (): HelperError => new HelperError('missing', 'absent');
+  try {
+    await work(downloadObject({ client, budget, key: 'k', action: 'cannot read', absent, objectHeaders: [], signal }));
+  } finally {
+    client.close();
+  }
+  return retries;
+}
+
+/** Resolves at once when all of the budget is free again. */
+const whole = async (budget: Budget, bytes: number): Promise<void> =>
+  (await budget.take(bytes, AbortSignal.timeout(1000)))();
+
+test('waiting for memory, or for the reader, is no stall', { timeout: 20_000 }, async () => {
+  ranges = true;
+  size = 20 * mib;
+  const budget = openBudget(16 * mib);
+  const held = await budget.take(16 * mib, AbortSignal.timeout(1000));
+  setTimeout(held, 1500);
+  const retries = await download(budget, async (bytes) => {
+    let length = 0;
+    for await (const chunk of bytes) {
+      assert.ok(chunk.every((byte) => byte === Math.floor(length / (8 * mib)) * 8));
+      if (length === 0) await sleep(1500);
+      length += chunk.length;
+    }
+    assert.equal(length, size);
+  });
+  assert.deepEqual(retries, []);
+  assert.deepEqual(asked, ['bytes=0-8388607', 'bytes=8388608-16777215', 'bytes=16777216-20971519']);
+  await whole(budget, 16 * mib);
+});
+
+test('a reader who leaves gives the memory back', { timeout: 20_000 }, async () => {
+  ranges = true;
+  size = 60 * mib;
+  const budget = openBudget(48 * mib);
+  for (const leaveAfter of [0, 10 * mib, 20 * mib]) {
+    await download(budget, async (bytes) => {
+      let length = 0;
+      for await (const chunk of bytes) {
+        length += chunk.length;
+        if (length > leaveAfter) break;
+      }
+    });
+    await whole(budget, 48 * mib);
+  }
+});
+
+test('a service without ranges: small objects come whole, huge ones are refused', { timeout: 20_000 }, async () => {
+  ranges = false;
+  const budget = openBudget(96 * mib);
+  size = 9 * mib;
+  await download(budget, async (bytes) => {
+    let length = 0;
+    for await (const chunk of bytes) length += chunk.length;
+    assert.equal(length, size);
+  });
+  size = 65 * mib;
+  await download(budget, async (bytes) => {
+    const read = async (): Promise<void> => {
+      for await (const _ of bytes);
+    };
+    await assert.rejects(read(), failsWith('unsupported', /ignores byte ranges/));
+  });
+  await whole(budget, 96 * mib);
+});
