@@ -124,7 +124,7 @@ async function readConditions(
 /** Rejects at Ctrl-C, so that the server and the files of the benchmark go away on the usual path. */
 function awaitInterrupt(): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error(`stopped by ${signal}`)));
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => reject(new Error(`stopped by ${signal}`)));
   });
   interrupted.catch(() => undefined);
   return interrupted;

@@ -1,13 +1,14 @@
 // Bundles src/main into dist: one entry per program, every backend and everything that is needed only when data
 // moves in chunks of their own. What is inlined brings its licence along. Run by `npm run build`.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
+// Built aside and put in place by renaming, so that a helper that starts meanwhile finds one whole bundle.
+const aside = `dist.${process.pid}`;
 const { metafile } = await build({
   entryPoints: ['src/main/remote-helper.ts', 'src/main/companion.ts'],
-  outdir: 'dist',
+  outdir: aside,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -26,7 +27,10 @@ const { metafile } = await build({
     js: "import{createRequire as __dvcexpRequire}from'node:module';const require=__dvcexpRequire(import.meta.url);",
   },
 });
-writeFileSync('dist/THIRD-PARTY-NOTICES.txt', notices(metafile));
+writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, notices(metafile));
+if (existsSync('dist')) renameSync('dist', `${aside}.old`);
+renameSync(aside, 'dist');
+rmSync(`${aside}.old`, { recursive: true, force: true });
 mkdirSync('.cache', { recursive: true });
 writeFileSync('.cache/bundle.json', JSON.stringify(metafile));
 

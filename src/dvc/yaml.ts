@@ -62,6 +62,8 @@ function explain({ code, message, pos }: YAMLParseError, text: string, lines: Li
 
 function sentence(message: string): string {
   const [line = ''] = message.split('\n');
+  // The package turns the overflow of its stack into an error of the document.
+  if (/call stack/i.test(line)) return 'nested too deeply';
   return `${line.charAt(0).toLowerCase()}${line.slice(1)}`.replace(/[.:]$/, '');
 }
 

@@ -63,6 +63,8 @@ export function checkAllowed(url: InnerUrl, configuration: Configuration, env: E
 /** Throws `config` for what a program could take for an option (CVE-2017-1000117), or a line that adds to git://'s request. */
 export function checkWords(url: InnerUrl): void {
   if (url.kind === 'helper') {
+    // Node hands no descriptor on, so that helper would wait for ever on some other one of that number.
+    if (url.helper === 'fd') throw new HelperError('unsupported', "'fd::' does not work behind 'dvcexp::'");
     if (url.address.startsWith('-')) {
       throw new HelperError('config', `strange address '${printable(url.address)}' blocked`);
     }

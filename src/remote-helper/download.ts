@@ -95,21 +95,22 @@ export async function downloadWanted(
 }
 
 /**
- * Tries again what failed in an earlier fetch, now that the Git remote lists it and Git may move refs to it without
- * asking for anything. Must be done before Git sees the list.
+ * Brings data of commits that are here already, before Git sees the list and moves refs to them without asking for
+ * anything: of listed ones whose data failed to come in an earlier fetch, and of those in `more`.
  */
-export async function retryPending(
+export async function bringListed(
   listed: ReadonlyMap<string, readonly string[]>,
+  more: readonly string[],
   head: string | undefined,
   session: Session,
   operation: Operation,
 ): Promise<'whole' | 'failed'> {
   const pending = session.pending();
   if (pending === undefined || session.settings().noCache) return 'whole';
-  const again = [...pending.oids].filter((oid) => listed.has(oid));
+  const again = [...new Set([...[...pending.oids].filter((oid) => listed.has(oid)), ...more])];
   if (again.length === 0) return 'whole';
   const kinds = await readKinds(again, session, operation);
-  // Pruned since: Git asks for it again, and with that for its data.
+  // Not here (any more): Git asks for it, and with that for its data.
   pending.remove(again.filter((oid) => !kinds.has(oid)));
   const wants = again.flatMap((oid) => {
     const parsed = parseGitOid(oid);

@@ -1,10 +1,10 @@
 import type { Channel } from '../git/channel.ts';
 import { type InnerGit, InnerGone } from '../git/inner-git.ts';
 import { encodePacket } from '../git/pkt-line.ts';
-import { isInternal } from '../model/git.ts';
+import { isExperiment, isInternal } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
-import { downloadWanted, retryPending } from './download.ts';
+import { bringListed, downloadWanted } from './download.ts';
 import type { Session } from './session.ts';
 import { openWatcher, type Want, type Watcher } from './watcher.ts';
 
@@ -22,11 +22,7 @@ async function passDown(session: Session, channel: Channel, watcher: Watcher, op
   const { wire } = session.context;
   for (let chunk = await channel.reader.chunk(); chunk !== undefined; chunk = await channel.reader.chunk()) {
     const { forward, listed } = watcher.answer(chunk);
-    if (
-      listed &&
-      watcher.forFetch &&
-      (await retryPending(watcher.names(), watcher.head, session, operation)) === 'failed'
-    ) {
+    if (listed && watcher.forFetch && (await bringAhead(watcher, session, operation)) === 'failed') {
       // In a list of refs Git takes this for the end, and prints it (gitprotocol-common(5), "error-line").
       await wire.write(encodePacket('ERR data of an earlier fetch is still missing, so no ref moves'));
       await channel.close();
@@ -58,6 +54,18 @@ async function downloadCopied(
 }
 
 /**
+ * Git asks for no commit that it has. So the data of such commits is brought before Git sees the list: of what failed
+ * in an earlier fetch, and of experiments that were named.
+ */
+async function bringAhead(watcher: Watcher, session: Session, operation: Operation): Promise<'whole' | 'failed'> {
+  const listed = watcher.names();
+  const experiments = watcher.experimentsNamed
+    ? [...listed].filter(([, names]) => names.some(isExperiment)).map(([oid]) => oid)
+    : [];
+  return await bringListed(listed, experiments, watcher.head, session, operation);
+}
+
+/**
  * A fetch, clone or ls-remote: Git and upload-pack talk through us, byte for byte, so that every feature of Git's own
  * works. Data is downloaded when Git has stored the pack and before it moves a ref: in that moment it waits for this
  * process to end, and a failure then makes the fetch fail. Answers the exit code.
@@ -65,7 +73,8 @@ async function downloadCopied(
 export async function passFetch(channel: Channel, session: Session, operation: Operation): Promise<number> {
   const { wire } = session.context;
   const moving = session.gitDirectory !== undefined && !session.settings().noCache;
-  const watcher = openWatcher({ holdList: moving && (session.pending()?.oids.size ?? 0) > 0 });
+  const holdList = moving && (session.pending()?.oids.size ?? 0) > 0;
+  const watcher = openWatcher({ holdList, holdExperiments: moving });
   const cloning = moving ? session.cloning(operation) : Promise.resolve(false);
   cloning.catch(() => undefined);
   // It ends when Git closes its end, or with this process.
@@ -130,7 +139,7 @@ export async function listForFetch(inner: InnerGit, session: Session, operation:
   const all = await inner.list(false, session.options, operation);
   const lines = all.filter((line) => !isInternal(listLine.exec(line.toString())?.[2] ?? ''));
   const listing = { lines, names: namesByOid(lines), head: headOf(lines) };
-  if ((await retryPending(listing.names, listing.head, session, operation)) === 'failed') throw new InnerGone(128);
+  if ((await bringListed(listing.names, [], listing.head, session, operation)) === 'failed') throw new InnerGone(128);
   return listing;
 }
 

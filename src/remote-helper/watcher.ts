@@ -20,6 +20,8 @@ export interface Watcher {
   rest(): readonly Buffer[];
   /** Did Git ask for the refs of a fetch, and not for all there are (bare `ls-remote`)? */
   readonly forFetch: boolean;
+  /** Did Git ask for experiments by name or by baseline? */
+  readonly experimentsNamed: boolean;
   /** Names of the listed refs by object ID; empty when the list was too long to remember. */
   names(): ReadonlyMap<string, readonly string[]>;
   /** Target of the server's HEAD. */
@@ -82,9 +84,13 @@ interface Requests {
   /** The commands whose answer has not ended yet, in their order. */
   readonly open: string[];
   readonly prefixSeen: boolean;
+  readonly experimentsNamed: boolean;
   readonly oids: ReadonlySet<string>;
   readonly wantedRefs: ReadonlySet<string>;
 }
+
+/** As Git sends it for `refs/exps/<2>/<38>/<name>` and for all experiments of one baseline. */
+const experimentPrefix = /^ref-prefix refs\/exps\/[0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})\//;
 
 function openRequests(): Requests {
   const splitter = openPacketSplitter();
@@ -92,10 +98,13 @@ function openRequests(): Requests {
   const oids = new Set<string>();
   const wantedRefs = new Set<string>();
   let prefixSeen = false;
+  let experimentsNamed = false;
   const see = (text: string): void => {
     if (text.startsWith('command=')) open.push(text.slice('command='.length));
-    else if (text.startsWith('ref-prefix ')) prefixSeen = true;
-    else if (text.startsWith('want-ref ')) wantedRefs.add(text.slice('want-ref '.length));
+    else if (text.startsWith('ref-prefix ')) {
+      prefixSeen = true;
+      experimentsNamed ||= experimentPrefix.test(text);
+    } else if (text.startsWith('want-ref ')) wantedRefs.add(text.slice('want-ref '.length));
     else if (text.startsWith('want ')) oids.add(text.slice('want '.length).split(' ')[0] ?? '');
   };
   return {
@@ -105,6 +114,9 @@ function openRequests(): Requests {
     get prefixSeen() {
       return prefixSeen;
     },
+    get experimentsNamed() {
+      return experimentsNamed;
+    },
     feed: (chunk) => {
       for (const piece of splitter.feed(chunk)) {
         if (piece.kind === 'packet' && piece.packet.kind === 'data') see(packetText(piece.packet.payload));
@@ -113,8 +125,14 @@ function openRequests(): Requests {
   };
 }
 
-/** `holdList`: the list of refs goes on to Git only when it is complete, so that something can be done before Git knows. */
-export function openWatcher({ holdList }: { readonly holdList: boolean }): Watcher {
+export interface WatcherOptions {
+  /** The list of refs goes on to Git only when it is complete, so that something can be done before Git knows. */
+  readonly holdList: boolean;
+  /** The same, for a list of experiments that were named. */
+  readonly holdExperiments: boolean;
+}
+
+export function openWatcher(options: WatcherOptions): Watcher {
   const requests = openRequests();
   const listing = openListing();
   const splitter: PacketSplitter = openPacketSplitter();
@@ -129,7 +147,8 @@ export function openWatcher({ holdList }: { readonly holdList: boolean }): Watch
   /** Bytes of an unfinished packet that were not forwarded, because it is in a list. */
   let behind = false;
 
-  const holding = (): boolean => holdList && heldBytes <= mostHeldBytes && (requests.prefixSeen || !version2);
+  const holdsList = (): boolean => options.holdList || (options.holdExperiments && requests.experimentsNamed);
+  const holding = (): boolean => holdsList() && heldBytes <= mostHeldBytes && (requests.prefixSeen || !version2);
 
   /** Takes notice of a packet, answers whether it may go on and whether it ends the list. */
   function see(packet: Packet): { readonly keep: boolean; readonly ends: boolean } {
@@ -161,7 +180,7 @@ export function openWatcher({ holdList }: { readonly holdList: boolean }): Watch
       if (keep) forward.push(piece.bytes);
     }
     behind = splitter.rest().length > 0;
-    if (!holdList) return { forward: [Buffer.concat(forward)], listed };
+    if (!holdsList()) return { forward: [Buffer.concat(forward)], listed };
     held.push(...forward);
     for (const bytes of forward) heldBytes += bytes.length;
     if (!listed && phase !== 'other' && holding()) return { forward: [], listed };
@@ -182,6 +201,9 @@ export function openWatcher({ holdList }: { readonly holdList: boolean }): Watch
     rest: () => (behind ? [...held, splitter.rest()] : held),
     get forFetch() {
       return requests.prefixSeen || !version2;
+    },
+    get experimentsNamed() {
+      return requests.experimentsNamed;
     },
     names: () => listing.names(),
     get head() {

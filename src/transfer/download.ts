@@ -2,9 +2,11 @@ import type { Cache } from '../dvc/cache.ts';
 import { HelperError, isAbort } from '../model/error.ts';
 import { isListing, type Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
+import { displayUrl } from '../report/printable.ts';
 import type { Voice } from '../report/voice.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
+import { type Breakage, type DamageReport, openDamageReport, refusedListing } from './download-faults.ts';
 import { noteBatch } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 import type { Group } from './plan.ts';
@@ -36,8 +38,10 @@ export interface Downloaded {
   /** Storage answers and has not got them: the path and name of each that somebody misses. */
   readonly absent: readonly Wanted[];
   readonly describe: (wanted: Wanted) => string;
-  /** Storage broke: what failed for whom. Already told. */
+  /** What is not here although storage may well have it, for whom. Already told. */
   readonly broken: readonly Wanted[];
+  /** The worst reason for that; undefined when nothing broke. */
+  readonly breakage: Breakage | undefined;
 }
 
 interface State {
@@ -45,6 +49,8 @@ interface State {
   readonly absent: Wanted[];
   readonly broken: Wanted[];
   readonly fetched: Map<Key, Uint8Array>;
+  readonly damage: DamageReport;
+  breakage: Breakage | undefined;
   objects: number;
   bytes: number;
 }
@@ -58,19 +64,21 @@ const noCache = (group: Group): HelperError =>
     },
   );
 
-const empty = { objects: 0, bytes: 0, absent: [], broken: [] } as const;
-
 /** Brings one group's objects into the cache: leaves, then listings, each proven against its name. */
 export async function downloadGroup(group: Group, tools: DownloadTools, operation: Operation): Promise<Downloaded> {
+  const { cache } = group;
+  const describeHere = (wanted: Wanted): string =>
+    describe(wanted, (key) => state.fetched.get(key) ?? listingBytes(cache, state, key));
   const state: State = {
     wanted: wantedOf(group.needs.values()),
     absent: [],
     broken: [],
     fetched: new Map(),
+    damage: openDamageReport(tools.voice, describeHere, displayUrl(group.storage.url)),
+    breakage: undefined,
     objects: 0,
     bytes: 0,
   };
-  const { cache } = group;
   try {
     if (cache === undefined) throw noCache(group);
     const remote = expandFromCache(cache, state);
@@ -84,15 +92,15 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     }
   } catch (error) {
     if (isAbort(error)) throw error;
-    // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
-    if (error instanceof HelperError && error.code === 'unsupported') {
-      tools.voice.warn(error.message, ...error.hints);
-      return { ...empty, describe: ({ key }) => key };
-    }
-    tools.voice.fail(error);
     const failed = [...state.wanted.values()].filter(({ object }) => cache?.size(object) === undefined);
     state.broken.push(...failed);
+    // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
+    const unsupported = error instanceof HelperError && error.code === 'unsupported';
+    state.breakage = unsupported ? 'unsupported' : 'passing';
+    if (unsupported) tools.voice.warn(error.message, ...error.hints);
+    else tools.voice.fail(error);
   } finally {
+    state.damage.finish();
     if (state.absent.some(({ key }) => tools.ledger.has(key))) tools.ledger.forget();
     tools.ledger.save();
   }
@@ -101,7 +109,8 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     bytes: state.bytes,
     absent: state.absent.filter(isMissed),
     broken: state.broken,
-    describe: (wanted) => describe(wanted, (key) => state.fetched.get(key) ?? listingBytes(cache, state, key)),
+    breakage: state.breakage,
+    describe: describeHere,
   };
 }
 
@@ -139,23 +148,38 @@ async function fetchListings(
     async (listing, inner) => {
       try {
         const bytes = await readListing(listing.object, storage, inner);
-        addLeaves(state.wanted, listing, bytes);
+        if (!expand(listing, bytes, state, tools)) return;
         state.fetched.set(listing.key, bytes);
       } catch (error) {
-        sortOut(listing, error, state, tools);
+        sortOut(listing, error, state);
       }
     },
     operation,
   );
 }
 
+/** Answers false for a listing that no directory can have, which is told. */
+function expand(listing: Wanted, bytes: Uint8Array, state: State, tools: DownloadTools): boolean {
+  try {
+    addLeaves(state.wanted, listing, bytes);
+    return true;
+  } catch (error) {
+    if (!(error instanceof HelperError) || error.code !== 'corrupt') throw error;
+    state.broken.push(listing);
+    state.breakage = 'damage';
+    tools.voice.fail(refusedListing(error));
+    return false;
+  }
+}
+
 /** One object at fault is noted and the rest goes on; anything else is thrown. */
-function sortOut(wanted: Wanted, error: unknown, state: State, tools: DownloadTools): void {
+function sortOut(wanted: Wanted, error: unknown, state: State): void {
   if (!(error instanceof HelperError)) throw error;
   if (error.code === 'missing') state.absent.push(wanted);
   else if (error.code === 'corrupt') {
     state.broken.push(wanted);
-    tools.voice.fail(error);
+    state.breakage = 'damage';
+    state.damage.tell(wanted, error);
   } else throw error;
 }
 
@@ -189,7 +213,7 @@ async function fetchLeaves(
       tools.ledger.add(wanted.key);
       meter.object();
     } catch (error) {
-      sortOut(wanted, error, state, tools);
+      sortOut(wanted, error, state);
     }
   };
   let whole = false;

@@ -71,6 +71,6 @@ async function probe(
 }
 
 /** True for errors that say one object is at fault and the next may succeed. */
-export function concernsOneObject(error: unknown): boolean {
+export function concernsOneObject(error: unknown): error is HelperError {
   return error instanceof HelperError && (error.code === 'corrupt' || error.code === 'missing');
 }

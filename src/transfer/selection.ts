@@ -8,7 +8,7 @@ import type { Session } from './context.ts';
 import type { DownloadRequest, DownloadResult } from './data-mover.ts';
 import type { Downloaded } from './download.ts';
 import { type Group, planFetch } from './plan.ts';
-import type { Wanted } from './wanted.ts';
+import { refsOf, type Wanted } from './wanted.ts';
 
 /** A wanted commit with the names the Git remote gives it. */
 export interface WantedCommit {
@@ -78,7 +78,7 @@ export async function reportFetch(
   report: FetchReport,
 ): Promise<DownloadResult> {
   const { voice, context } = session;
-  for (const error of new Set(report.problems.values())) voice.warn(error.message);
+  for (const error of new Set(report.problems.values())) voice.warn(error.message, ...error.hints);
   for (const { group, objects, bytes } of report.results) {
     if (objects > 0)
       voice.say(
@@ -89,24 +89,28 @@ export async function reportFetch(
   tellAbsent(absent, session);
   if (context.settings.fetchData !== 'none') await tellLeftOut(report.leftOut, session);
 
-  const brokenRefs = new Set(report.results.flatMap(({ broken }) => broken.flatMap(refsOfAll)));
+  // What trying again cannot mend does not keep a ref from moving, unless that was asked for.
+  const hopeless = report.results.filter(({ breakage }) => breakage === 'unsupported');
+  const hopelessRefs = new Set([...report.problems.keys(), ...brokenRefsOf(hopeless)]);
+  const brokenRefs = brokenRefsOf(report.results.filter(({ breakage }) => breakage !== 'unsupported'));
   const policy = context.settings.onFetchError;
-  const isFatal = (ref: string): boolean =>
-    request === undefined || policy === 'fail' || (policy === undefined && isExperiment(ref) && !request.cloning);
-  const fatal = new Set<string>([...brokenRefs].filter(isFatal));
+  const fatal = new Set<string>();
+  for (const ref of [...brokenRefs, ...hopelessRefs]) {
+    const byItself = brokenRefs.has(ref) && isExperiment(ref) && !(request?.cloning ?? false);
+    if (request === undefined || policy === 'fail' || (policy === undefined && byItself)) fatal.add(ref);
+  }
   const absentFails = absent.length > 0 && (request === undefined || context.settings.onAbsent === 'fail');
   if (fatal.size > 0) {
-    const effect = request === undefined ? '' : ', so no ref was moved';
+    const again = report.results.some(({ breakage }) => breakage === 'passing');
     voice.fail(
-      `data of ${namesOf([...fatal])} is not here${effect}`,
-      'run the same command again: it goes on where it stopped',
+      `data of ${namesOf([...fatal])} is not here${request === undefined ? '' : ', so no ref was moved'}`,
+      ...(again ? ['run the same command again: it goes on where it stopped'] : []),
       ...(request === undefined ? [] : ['to get the refs without their data: git -c dvcexp.onFetchError=warn fetch …']),
     );
-  } else if (brokenRefs.size > 0) {
-    voice.warn(
-      `data of ${namesOf([...brokenRefs])} is not here; the refs are`,
-      `bring it later with: ${fetchCommand([...brokenRefs], session)}`,
-    );
+  } else if (brokenRefs.size + hopelessRefs.size > 0) {
+    const without = [...new Set([...brokenRefs, ...hopelessRefs])];
+    const later = brokenRefs.size > 0 ? [`bring it later with: ${fetchCommand([...brokenRefs], session)}`] : [];
+    voice.warn(`data of ${namesOf(without)} is not here; the refs are`, ...later);
   }
   const retry = report.wanted.filter(({ names }) => names.some((name) => fatal.has(name))).map(({ want }) => want);
   return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry };
@@ -118,6 +122,10 @@ function fetchCommand(refs: readonly string[], { context }: Session): string {
     .slice(0, 3)
     .map((ref) => (ref.startsWith('refs/heads/') ? `${context.remoteName}/${ref.slice('refs/heads/'.length)}` : ref));
   return `git dvcexp fetch ${names.join(' ')}${refs.length > 3 ? ' …' : ''}`;
+}
+
+function brokenRefsOf(results: readonly FetchResult[]): Set<RefName> {
+  return new Set(results.flatMap(({ broken }) => broken.flatMap((wanted) => [...refsOf(wanted)])));
 }
 
 function refsOfAll(wanted: Wanted): RefName[] {

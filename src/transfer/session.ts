@@ -45,8 +45,10 @@ async function upload(
   for (const ref of plan.problems.keys()) failed.set(ref, 'dvc: the data it needs cannot be told');
   reportHomeless(plan.homeless, settings, voice, failed);
 
+  const all = new Set(request.refs.map(({ destination }) => destination));
   for (const group of plan.groups.values()) {
-    if (request.atomic && failed.size > 0) break;
+    // Data of refs that do not move is nobody's.
+    if (failed.size > 0 && (request.atomic || failed.size === all.size)) break;
     const tools = session.toolsFor(group, 'upload');
     const result = await uploadGroup(
       group,

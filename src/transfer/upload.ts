@@ -27,17 +27,17 @@ const nothing: Uploaded = { objects: 0, bytes: 0, failed: new Map() };
 export async function uploadGroup(group: Group, tools: UploadTools, operation: Operation): Promise<Uploaded> {
   const state: UploadState = { wanted: wantedOf(group.needs.values()), faults: new Map(), fetched: new Map() };
   try {
-    const absent = expandFromCache(group, state);
+    const absent = expandFromCache(group, state, tools);
     const open = unknown(state, tools);
     if (open.length === 0 && absent.length === 0) return nothing;
     const storage = await tools.open();
-    await expandFromStorage(absent, storage, state, operation);
+    await expandFromStorage(absent, storage, state, tools, operation);
     const todo = await chooseUploads(group, storage, state, tools, operation);
     reportMissing(group, storage, state, tools);
     const failed = failedRefs(state, tools);
     if (tools.atomic && failed.size > 0) return { ...nothing, failed };
     const doomed = new Set([...failed.keys(), ...tools.failed]);
-    const going = todo.filter((wanted) => [...refsOf(wanted)].some((ref) => !doomed.has(ref)) || !isMissed(wanted));
+    const going = chooseGoing(todo, doomed, state);
     if (tools.dryRun) return announce(group, going, storage, tools, failed);
     return await send(group, going, storage, state, tools, operation);
   } catch (error) {
@@ -46,8 +46,15 @@ export async function uploadGroup(group: Group, tools: UploadTools, operation: O
   }
 }
 
+/** What travels: the data of refs that go, and what no ref waits for as long as any ref goes. */
+function chooseGoing(todo: readonly Wanted[], doomed: ReadonlySet<RefName>, state: UploadState): readonly Wanted[] {
+  const named = new Set([...state.wanted.values()].flatMap((wanted) => [...refsOf(wanted)]));
+  if (named.size > 0 && [...named].every((ref) => doomed.has(ref))) return [];
+  return todo.filter((wanted) => !isMissed(wanted) || [...refsOf(wanted)].some((ref) => !doomed.has(ref)));
+}
+
 /** Reads listings from the cache; answers those that are not there. A damaged one is a fault of its own. */
-function expandFromCache(group: Group, state: UploadState): readonly Wanted[] {
+function expandFromCache(group: Group, state: UploadState, tools: UploadTools): readonly Wanted[] {
   const absent: Wanted[] = [];
   for (const listing of listingsOf(state.wanted)) {
     try {
@@ -57,6 +64,7 @@ function expandFromCache(group: Group, state: UploadState): readonly Wanted[] {
     } catch (error) {
       if (!concernsOneObject(error)) throw error;
       state.faults.set(listing.key, error);
+      tools.voice.fail(error);
     }
   }
   return absent;
@@ -67,6 +75,7 @@ async function expandFromStorage(
   absent: readonly Wanted[],
   storage: Storage,
   state: UploadState,
+  tools: UploadTools,
   operation: Operation,
 ): Promise<void> {
   await forEachConcurrent(
@@ -80,6 +89,8 @@ async function expandFromStorage(
       } catch (error) {
         if (!concernsOneObject(error)) throw error;
         state.faults.set(listing.key, error);
+        // What is missing is told later, by its path.
+        if (error.code === 'corrupt') tools.voice.fail(error);
       }
     },
     operation,

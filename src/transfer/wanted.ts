@@ -77,7 +77,7 @@ export function describe(wanted: Wanted, listingBytes: (key: Key) => Uint8Array 
 export async function readListing(object: DvcObject, storage: Storage, operation: Operation): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const source = storage.read(keyOf(object), operation);
-  for await (const chunk of verified(object, source, `'${keyOf(object)}' in ${storage.displayUrl}`)) chunks.push(chunk);
+  for await (const chunk of verified(object, source, storage.displayUrl)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

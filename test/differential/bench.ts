@@ -64,6 +64,8 @@ export interface Scenario {
   /** Only through us: plain Git has nothing to compare with. */
   readonly oursOnly?: boolean;
   readonly authenticate?: boolean;
+  /** Played in both forms on every transport; the others in the prefix form only where processes are cheap. */
+  readonly bothForms?: boolean;
   run(bench: Bench): Promise<void>;
   /** More to be true of our runs. */
   check?(bench: Bench, outcome: Outcome): void;
@@ -118,11 +120,15 @@ const telling =
 function neutral(text: string, replaced: readonly string[]): readonly string[] {
   let result = text.replaceAll('dvcexp::', '');
   for (const word of replaced) result = result.replaceAll(word, '<here>');
-  return result
-    .replace(/^(From|To) .*$/gm, '$1 <url>')
-    .split('\n')
-    .map((line) => line.replace(/\s+$/, ''))
-    .filter((line) => line !== '');
+  return (
+    result
+      .replace(/^(From|To) .*$/gm, '$1 <url>')
+      // Git has a status of its own for this, but none by which a helper could tell.
+      .replace(/^ ! \[remote rejected\] (.*\(atomic push failed\))$/gm, ' ! [rejected]        $1')
+      .split('\n')
+      .map((line) => line.replace(/\s+$/, ''))
+      .filter((line) => line !== '')
+  );
 }
 
 async function startServers(world: World, root: string): Promise<Record<'ssh' | 'git' | 'http' | 'auth', GitServer>> {

@@ -4,7 +4,11 @@ import { after, before, test } from 'node:test';
 import { type Form, openStage, type Scenario, type Stage, type Transport } from './bench.ts';
 import { scenarios } from './scenarios.ts';
 
-const forms: readonly Form[] = ['vcs', 'prefix'];
+/** The forms differ in how the address is found, which does not depend on the transport. */
+function formsOf(scenario: Scenario, transport: Transport): readonly Form[] {
+  const both = scenario.bothForms === true || transport === 'path' || transport === 'http';
+  return both ? ['vcs', 'prefix'] : ['vcs'];
+}
 
 /** A download that is asked for before Git has the objects could not read what the commits name. */
 function checkNotes(played: Awaited<ReturnType<Stage['play']>>): void {
@@ -15,7 +19,7 @@ function checkNotes(played: Awaited<ReturnType<Stage['play']>>): void {
 
 async function compare(stage: Stage, scenario: Scenario, transport: Transport): Promise<void> {
   const plain = scenario.oursOnly ? undefined : await stage.play(scenario, transport, 'plain');
-  for (const form of forms) {
+  for (const form of formsOf(scenario, transport)) {
     const ours = await stage.play(scenario, transport, form);
     if (plain !== undefined) assert.deepEqual(ours.outcome, plain.outcome, `form ${form}`);
     checkNotes(ours);

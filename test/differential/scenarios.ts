@@ -24,6 +24,7 @@ function advanceServer({ server, localIn }: Bench, branch = 'main'): string {
 export const scenarios: readonly Scenario[] = [
   {
     name: 'clone',
+    bothForms: true,
     run: async ({ clone, gitIn }) => {
       const target = await clone('copy');
       await gitIn(target, 'log', '--oneline', '--all');
@@ -62,6 +63,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'shallow clone, deepened, made whole',
+    bothForms: true,
     // A local path is cloned by hard links and ignores depth.
     on: ['file', 'ssh', 'git', 'http'],
     run: async ({ clone, gitIn }) => {
@@ -87,12 +89,14 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'clone of what is not there',
+    bothForms: true,
     // Plain Git looks at a local path itself, and has other words for it.
     on: ['file', 'ssh', 'git', 'http'],
     run: async ({ url, outside, gitIn }) => void (await gitIn(outside, 'clone', `${url}-not`, 'copy')),
   },
   {
     name: 'fetch of a new commit',
+    bothForms: true,
     run: async (bench) => {
       advanceServer(bench);
       await bench.git('fetch');
@@ -172,6 +176,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'ls-remote, inside and outside of a repository',
+    bothForms: true,
     run: async ({ git, gitIn, outside, url }) => {
       await git('ls-remote', 'origin');
       await git('ls-remote', '--symref', 'origin', 'HEAD');
@@ -182,6 +187,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'push of a new branch',
+    bothForms: true,
     run: async ({ git, commit }) => {
       commit('new');
       await git('push', 'origin', 'HEAD:refs/heads/topic');

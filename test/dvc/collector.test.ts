@@ -63,6 +63,26 @@ describe('projects of a commit', () => {
     assert.deepEqual(paths(await collect(files)), { '': ['in/out/x', 'in/CASE/x'], 'out/project': ['out/project/y'] });
   });
 
+  test('leave out what a nested .dvcignore names, which wins over those above', async () => {
+    const files = {
+      '.dvc': dvc,
+      '.dvcignore': '/sub/*.dvc\n',
+      sub: {
+        '.dvcignore': 'deep.dvc\n!/kept.dvc\n/top.dvc\n\\!odd.dvc\n',
+        'kept.dvc': metafile('kept'),
+        'other.dvc': metafile('other'),
+        below: {
+          'deep.dvc': metafile('deep'),
+          'top.dvc': metafile('top'),
+          'kept.dvc': metafile('kept'),
+          '!odd.dvc': metafile('odd'),
+        },
+      },
+      'deep.dvc': metafile('deep'),
+    };
+    assert.deepEqual(paths(await collect(files)), { '': ['deep', 'sub/kept', 'sub/below/top', 'sub/below/kept'] });
+  });
+
   test('read a .dvcignore through a link, and none that is ignored itself', async () => {
     const files = {
       '.dvc': dvc,

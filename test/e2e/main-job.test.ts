@@ -266,3 +266,29 @@ test('a damaged cache object is not published, and no temporary file stays anywh
     [],
   );
 });
+
+test('an experiment whose commits came without data gets it by the next fetch of its name', () => {
+  push('main', `${experiment}:${experiment}`);
+  const cloned = world.run(world.directory, 'git', ['clone', '-q', world.path('team.git'), 'bob']);
+  assert.equal(cloned.code, 0, cloned.stderr);
+  const bob = world.path('bob');
+  world.git(bob, 'fetch', '-q', 'origin', `${experiment}:${experiment}`);
+  assert.equal(cacheOf('bob').size, 0);
+  world.git(bob, 'config', 'remote.origin.vcs', 'dvcexp');
+  const fetched = world.run(bob, 'git', ['fetch', 'origin', `${experiment}:${experiment}`]);
+  assert.equal(fetched.code, 0, fetched.stderr);
+  assert.equal(cacheOf('bob').size, 4);
+});
+
+test('a clone of a local path, which copies objects without asking us, brings the data too', () => {
+  push('main');
+  const cloned = world.run(world.directory, 'git', [
+    'clone',
+    '-c',
+    'remote.origin.vcs=dvcexp',
+    world.path('team.git'),
+    'bob',
+  ]);
+  assert.equal(cloned.code, 0, cloned.stderr);
+  assert.equal(cacheOf('bob').size, 4);
+});

@@ -120,7 +120,7 @@ export async function startSshd(root: string, directory: string): Promise<GitSer
   for (const key of ['host', 'client']) {
     if (!existsSync(at(key))) run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', key, '-f', at(key)]);
   }
-  const { uid, username } = userInfo();
+  const { uid } = userInfo();
   // sshd started by root separates privileges there.
   if (uid === 0) mkdirSync('/run/sshd', { recursive: true });
   const program = findProgram('sshd');
@@ -138,6 +138,7 @@ export async function startSshd(root: string, directory: string): Promise<GitSer
         'PasswordAuthentication no',
         'AcceptEnv GIT_PROTOCOL',
         'MaxStartups 100:30:200',
+        'UseDNS no',
         'Subsystem sftp internal-sftp',
       ].join('\n'),
     );
@@ -145,10 +146,10 @@ export async function startSshd(root: string, directory: string): Promise<GitSer
   });
   writeFileSync(
     at('client-config'),
-    `Host 127.0.0.1\n  IdentityFile ${at('client')}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${at('known')}\n  StrictHostKeyChecking accept-new\n  BatchMode yes\n  LogLevel ERROR\n`,
+    `Host 127.0.0.1\n  IdentityFile ${at('client')}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${at('known')}\n  StrictHostKeyChecking accept-new\n  BatchMode yes\n  LogLevel ERROR\n  KexAlgorithms curve25519-sha256\n`,
   );
   return {
-    url: (repository) => `ssh://${username}@127.0.0.1:${port}${join(root, repository)}`,
+    url: (repository) => `ssh://127.0.0.1:${port}${join(root, repository)}`,
     env: { GIT_SSH_COMMAND: `ssh -F '${at('client-config')}'` },
     stop,
   };

@@ -134,6 +134,7 @@ test('a lost answer to the joining of parts is no failure', { timeout: 60_000 },
   await within([lost, gone], async (storage) => {
     await storage.write(key, contentOf(bytes), operation);
     assert.ok(bytes.equals(await readAll(storage, key)));
+    assert.equal(proxy.seen.filter((each) => each.url.endsWith('?uploads=')).length, 1, 'the object was sent twice');
   });
   // Without an object to show for it, it is one.
   await within([{ ...gone }], async (storage) => {
