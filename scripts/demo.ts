@@ -123,8 +123,7 @@ function aliceShares({ storage, team, alice, folder, recorded, terminal, git }: 
 function bobClones({ folder, alice, bob, recorded, terminal, git }: Stage): void {
   const expected = recorded.objects(main);
   terminal.chapter('2. Bob clones');
-  // From a plain path Git would copy the objects by itself and ask no helper.
-  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp "file://$PWD/team.git" bob');
+  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp team.git bob');
   git(bob, 'config', 'user.name', 'Bob');
   git(bob, 'config', 'user.email', 'bob@example.com');
   terminal.say('');

@@ -49,7 +49,9 @@ function buildRemote(name: string, all: ReadonlyMap<string, RemoteSettings>, tra
   const subject = `storage remote '${printable(name)}'`;
   const settings = all.get(name);
   if (settings === undefined) {
-    throw new HelperError('config', `${subject} is not configured, but 'remote://${printable(name)}' refers to it`);
+    throw new HelperError('config', `${subject} is not configured, but 'remote://${printable(name)}' refers to it`, {
+      hints: [`dvc remote add ${typed(name)} <url>`],
+    });
   }
   if (trail.includes(name) || trail.length > chainLimit) {
     const way = [...trail, name].map((part) => `'${printable(part)}'`).join(' → ');

@@ -33,40 +33,57 @@ export function openByteReader(stream: Readable): ByteReader {
     ended = true;
     return undefined;
   }
-  async function fill(): Promise<boolean> {
+  /** Joined only when enough is here: a peer that sends byte by byte must not cost the square of what it sends. */
+  const behind: Buffer[] = [];
+  let total = 0;
+  function join(): void {
+    if (behind.length > 0) held = Buffer.concat([held, ...behind.splice(0)]);
+  }
+  async function fill(): Promise<Buffer | undefined> {
     const more = await pull();
-    if (more === undefined) return false;
-    held = held.length === 0 ? more : Buffer.concat([held, more]);
-    return true;
+    if (more === undefined) return undefined;
+    behind.push(more);
+    total += more.length;
+    return more;
   }
   function take(count: number): Buffer {
+    join();
     const taken = held.subarray(0, count);
     held = held.subarray(count);
+    total -= taken.length;
     return taken;
+  }
+  /** Where the next LF is, undefined when there is none before the end. */
+  async function findNewline(): Promise<number | undefined> {
+    join();
+    let at = held.indexOf(newline);
+    while (at < 0) {
+      const before = total;
+      if (before > longestLine) throw new HelperError('unsupported', 'a line of the conversation is over 1 MiB');
+      const more = await fill();
+      if (more === undefined) return undefined;
+      const found = more.indexOf(newline);
+      if (found >= 0) at = before + found;
+    }
+    return at;
   }
   return {
     line: async () => {
-      let searched = 0;
-      for (;;) {
-        const at = held.indexOf(newline, searched);
-        if (at >= 0) {
-          const line = take(at);
-          take(1);
-          return line;
-        }
-        searched = held.length;
-        if (searched > longestLine) throw new HelperError('unsupported', 'a line of the conversation is over 1 MiB');
-        if (!(await fill())) return undefined;
-      }
+      const at = await findNewline();
+      if (at === undefined) return undefined;
+      const line = take(at);
+      take(1);
+      return line;
     },
     bytes: async (count) => {
-      while (held.length < count) if (!(await fill())) return undefined;
+      while (total < count) if ((await fill()) === undefined) return undefined;
       return take(count);
     },
     unread: (bytes) => {
-      held = held.length === 0 ? bytes : Buffer.concat([bytes, held]);
+      held = Buffer.concat([bytes, held]);
+      total += bytes.length;
     },
-    chunk: async () => (held.length > 0 ? take(held.length) : await pull()),
+    chunk: async () => (total > 0 ? take(total) : await pull()),
   };
 }
 

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HelperError } from '../model/error.ts';
 import type { Content, Operation } from '../model/operation.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { isKey, requireKey } from './key.ts';
 import type { Entry, OpenStorage, Storage } from './remote.ts';
@@ -16,7 +17,7 @@ const writeChunk = promisify(fs.write);
 
 /** A directory, mounted share or another clone's cache. Objects are files of mode 0444, as DVC writes them. */
 export const openLocalStorage: OpenStorage = async (config, context) => {
-  const base = openBase(config.url, context.createBase === true);
+  const base = openBase(config, context.createBase === true);
   const folders = new Set<string>();
   return {
     displayUrl: printable(config.url),
@@ -43,7 +44,8 @@ interface Base {
   check(): boolean;
 }
 
-function openBase(path: string, create: boolean): Base {
+function openBase(config: StorageConfig, create: boolean): Base {
+  const path = config.url;
   return {
     path,
     check() {
@@ -54,7 +56,11 @@ function openBase(path: string, create: boolean): Base {
         throw failure(error, `cannot open storage directory '${printable(path)}'`);
       }
       if (found?.isDirectory() === true) return true;
-      if (found !== undefined) throw new HelperError('config', `storage '${printable(path)}' is not a directory`);
+      if (found !== undefined) {
+        throw new HelperError('config', `storage '${printable(path)}' is not a directory`, {
+          hints: [`name one: dvc remote modify ${printable(config.name)} url <directory>`],
+        });
+      }
       if (create) return false;
       // A share that is not mounted must not look like storage that has lost its objects.
       throw new HelperError('unavailable', `storage directory '${printable(path)}' does not exist`, {

@@ -92,9 +92,7 @@ async function receive(act: 'fetch' | 'clone', scene: Scene, look: () => string[
   }
   const earlier = look();
   const ran = await timed(
-    act === 'clone'
-      ? scene.clone('bob', ['-q'])
-      : scene.git(scene.path('bob'), ['fetch', '-q', 'origin', 'refs/exps/*:refs/exps/*']),
+    act === 'clone' ? scene.clone('bob') : scene.git(scene.path('bob'), ['fetch', 'origin', 'refs/exps/*:refs/exps/*']),
   );
   assert.deepEqual(look(), earlier, 'nothing is written outside');
   assert.equal(world.git(scene.path('bob'), 'status', '--porcelain', ...(act === 'fetch' ? [':!.dvc'] : [])), '');

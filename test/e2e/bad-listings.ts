@@ -15,22 +15,86 @@ const fetch = (name: string, bytes: string | Buffer, ...says: readonly RegExp[])
 });
 
 export const badListings: readonly BadInput[] = [
-  fetch('a listing that is not JSON', 'not JSON', /x/),
-  fetch('a listing that is no array', '{"md5": "x"}', /x/),
-  fetch('a listing of numbers', '[1, 2]', /x/),
-  fetch('an entry without a path', `[{"md5": "${hash}"}]`, /x/),
-  fetch('an entry without a hash', '[{"relpath": "a"}]', /x/),
-  fetch('a path for a hash', entry('a', '../../x'), /x/),
-  fetch('a listing in a listing', entry('a', `${hash}.dir`), /x/),
-  fetch('a path that climbs out', entry('../../escaped.txt'), /x/),
-  fetch('a path that climbs with backslashes', entry('..\\..\\escaped.txt'), /x/),
-  fetch('an absolute path', entry('/tmp/escaped.txt'), /x/),
-  fetch("Git's hooks", entry('.git/hooks/post-checkout'), /x/),
-  fetch("Git's folder in disguise", entry('sub/.GIT\u200c/config'), /x/),
-  fetch('a NUL in a path', entry('a\0b'), /x/),
-  fetch('an escape sequence in a path', entry('../\u001b[2Jgone'), /x/),
-  fetch('100,000 brackets', '['.repeat(100_000), /x/),
-  fetch('bytes that are not UTF-8', Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]), /x/),
+  fetch(
+    'a listing that is not JSON',
+    'not JSON',
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a listing that is no array',
+    '{"md5": "x"}',
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be a JSON array\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a listing of numbers',
+    '[1, 2]',
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a file without 'relpath'\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'an entry without a path',
+    `[{"md5": "${hash}"}]`,
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a file without 'relpath'\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'an entry without a hash',
+    '[{"relpath": "a"}]',
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': nothing is not an object name\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a path for a hash',
+    entry('a', '../../x'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': "\.\.\/\.\.\/x" is not an object name\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a listing in a listing',
+    entry('a', `${hash}.dir`),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing may not name another one, '[0-9a-f]{32}\.dir'\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a path that climbs out',
+    entry('../../escaped.txt'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\/\.\.\/escaped\.txt' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a path that climbs with backslashes',
+    entry('..\\..\\escaped.txt'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\\\.\.\\escaped\.txt' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'an absolute path',
+    entry('/tmp/escaped.txt'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\/tmp\/escaped\.txt' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    "Git's hooks",
+    entry('.git/hooks/post-checkout'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.git\/hooks\/post-checkout' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    "Git's folder in disguise",
+    entry('sub/.GIT\u200c/config'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path 'sub\/\.GIT.*config' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'a NUL in a path',
+    entry('a\0b'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path 'a\\x00b' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'an escape sequence in a path',
+    entry('../\u001b[2Jgone'),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\/\\x1b\[2Jgone' is not safe\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    '100,000 brackets',
+    '['.repeat(100_000),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
+  ),
+  fetch(
+    'bytes that are not UTF-8',
+    Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]),
+    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
+  ),
   {
     name: 'a listing with the bytes of another',
     arrange: (scene) => {
@@ -39,7 +103,10 @@ export const badListings: readonly BadInput[] = [
     },
     act: 'fetch',
     code: 1,
-    says: [/x/, noRef],
+    says: [
+      /^error: evil \(md5 [0-9a-f]{32}\.dir\) in .*\/storage is damaged: .* hash to '[0-9a-f]{32}'\nhint: .* dvc push/,
+      noRef,
+    ],
     moves: false,
   },
   {
@@ -50,7 +117,10 @@ export const badListings: readonly BadInput[] = [
     },
     act: 'fetch',
     code: 1,
-    says: [/x/, noRef],
+    says: [
+      /^error: evil \(md5 [0-9a-f]{32}\) in .*\/storage is damaged: .* hash to '[0-9a-f]{32}'\nhint: .* dvc push/,
+      noRef,
+    ],
     moves: false,
   },
   {
@@ -58,7 +128,7 @@ export const badListings: readonly BadInput[] = [
     arrange: (scene) => scene.write('evil.dvc', metafile(plant(scene, entry('../../escaped.txt')))),
     act: 'clone',
     code: 0,
-    says: [/x/],
+    says: [/error: listing .* is not safe\nhint: /, /warning: data of 'main' is not here; the refs are\n/],
     moves: true,
   },
   {
@@ -66,7 +136,7 @@ export const badListings: readonly BadInput[] = [
     arrange: (scene) => scene.write('evil.dvc', metafile(plantInCache(scene, entry('../../escaped.txt')))),
     act: 'push',
     code: 1,
-    says: [/x/],
+    says: [/^error: listing .* is not safe\n/, /\(dvc: 1 object damaged in the cache\)/],
     moves: false,
   },
 ];

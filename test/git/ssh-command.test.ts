@@ -18,7 +18,7 @@ before(() => {
     const path = join(directory, name);
     writeFileSync(
       path,
-      `#!/bin/sh\nif [ "$1" = -G ]; then case "$0" in *simple) exit 1;; *) exit 0;; esac; fi\n` +
+      `#!/bin/sh\ncase " $* " in *" -G "*) case "$0" in *simple) exit 1;; *) exit 0;; esac;; esac\n` +
         `{ echo "protocol=$GIT_PROTOCOL"; for word; do echo "$word"; done; } >"$CALLED"\nexit 7\n`,
     );
     chmodSync(path, 0o755);
