@@ -123,7 +123,8 @@ function aliceShares({ storage, team, alice, folder, recorded, terminal, git }: 
 function bobClones({ folder, alice, bob, recorded, terminal, git }: Stage): void {
   const expected = recorded.objects(main);
   terminal.chapter('2. Bob clones');
-  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp team.git bob');
+  // As from a server: of a plain path Git would copy every object, and fetch nothing later.
+  terminal.type(folder, 'git clone -c remote.origin.vcs=dvcexp "file://$PWD/team.git" bob');
   git(bob, 'config', 'user.name', 'Bob');
   git(bob, 'config', 'user.email', 'bob@example.com');
   terminal.say('');

@@ -32,8 +32,10 @@ export function openDamageReport(voice: Voice, describe: (wanted: Wanted) => str
     tell(wanted, error) {
       count += 1;
       if (count > mostTold) return;
+      const [digest] = /hash to '[0-9a-f]+'/.exec(error.message) ?? [];
+      const reason = digest === undefined ? error.message : `its bytes ${digest}`;
       const hints = [`where the data still is, once '${wanted.key}' is removed from ${place}: dvc push`];
-      voice.fail(new HelperError('corrupt', `${describe(wanted)} in ${place} is damaged: ${error.message}`, { hints }));
+      voice.fail(new HelperError('corrupt', `${describe(wanted)} in ${place} is damaged: ${reason}`, { hints }));
     },
     finish() {
       if (count > mostTold) voice.fail(`${countOf(count - mostTold, 'more object')} in ${place} are damaged`);

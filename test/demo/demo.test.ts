@@ -38,7 +38,7 @@ describe('npm run demo', () => {
   it('tells the story to its end', () => {
     assert.equal(played.status, 0, `${played.stdout}\n${played.stderr}`);
     assert.match(played.stdout, /\nalice\$ git push origin main v1\.0 /);
-    assert.match(played.stdout, /\ndemo\$ git clone -c remote\.origin\.vcs=dvcexp team\.git bob\n/);
+    assert.match(played.stdout, /\ndemo\$ git clone -c remote\.origin\.vcs=dvcexp "file:\/\/\$PWD\/team\.git" bob\n/);
     assert.match(played.stdout, /All of it worked/);
     assert.match(played.stderr, /! \[remote rejected\] more-pictures -> more-pictures \(dvc: /);
     assert.equal(played.stdout.includes('\u001b'), false, 'no colour into a pipe');

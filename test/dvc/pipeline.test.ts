@@ -187,6 +187,8 @@ describe('templates that cannot be resolved', () => {
     await expect(
       {
         ...code,
+        // Hidden by the item of each instance, known or not.
+        'params.yaml': 'item: wrong\n',
         'dvc.yaml': `${vars}stages:\n  f:\n    foreach: \${list}\n    do:\n      outs: ["f-\${item}"]\n  m:\n    matrix: {a: [1, 2], b: "\${list}"}\n    outs: ["m-\${item.a}-\${item.b}": {push: false}]\n`,
         'dvc.lock': lock({ 'f@x': ['f-x'], 'f@y@z': ['other'], 'f@': ['f-'], 'm@1-q': ['m-1-q'], f: ['f-0'] }),
       },

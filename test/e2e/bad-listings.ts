@@ -21,18 +21,8 @@ export const badListings: readonly BadInput[] = [
     /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
   ),
   fetch(
-    'a listing that is no array',
-    '{"md5": "x"}',
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be a JSON array\nhint: nothing of it was stored; /,
-  ),
-  fetch(
     'a listing of numbers',
     '[1, 2]',
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': a file without 'relpath'\nhint: nothing of it was stored; /,
-  ),
-  fetch(
-    'an entry without a path',
-    `[{"md5": "${hash}"}]`,
     /^error: listing [0-9a-f]{32}\.dir of 'evil': a file without 'relpath'\nhint: nothing of it was stored; /,
   ),
   fetch(
@@ -56,11 +46,6 @@ export const badListings: readonly BadInput[] = [
     /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\/\.\.\/escaped\.txt' is not safe\nhint: nothing of it was stored; /,
   ),
   fetch(
-    'a path that climbs with backslashes',
-    entry('..\\..\\escaped.txt'),
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\\\.\.\\escaped\.txt' is not safe\nhint: nothing of it was stored; /,
-  ),
-  fetch(
     'an absolute path',
     entry('/tmp/escaped.txt'),
     /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\/tmp\/escaped\.txt' is not safe\nhint: nothing of it was stored; /,
@@ -71,16 +56,6 @@ export const badListings: readonly BadInput[] = [
     /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.git\/hooks\/post-checkout' is not safe\nhint: nothing of it was stored; /,
   ),
   fetch(
-    "Git's folder in disguise",
-    entry('sub/.GIT\u200c/config'),
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': path 'sub\/\.GIT.*config' is not safe\nhint: nothing of it was stored; /,
-  ),
-  fetch(
-    'a NUL in a path',
-    entry('a\0b'),
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': path 'a\\x00b' is not safe\nhint: nothing of it was stored; /,
-  ),
-  fetch(
     'an escape sequence in a path',
     entry('../\u001b[2Jgone'),
     /^error: listing [0-9a-f]{32}\.dir of 'evil': path '\.\.\/\\x1b\[2Jgone' is not safe\nhint: nothing of it was stored; /,
@@ -88,11 +63,6 @@ export const badListings: readonly BadInput[] = [
   fetch(
     '100,000 brackets',
     '['.repeat(100_000),
-    /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
-  ),
-  fetch(
-    'bytes that are not UTF-8',
-    Buffer.from([0x5b, 0x22, 0xff, 0x22, 0x5d]),
     /^error: listing [0-9a-f]{32}\.dir of 'evil': a listing has to be JSON\nhint: nothing of it was stored; /,
   ),
   {

@@ -127,7 +127,7 @@ const nameOf = (key: string): string =>
     .replace(/\.dir$/, '');
 
 /** What a user must never see: the program's insides. */
-export const insides =
+export const insides: RegExp =
   /\n\s+at |node:internal|file:\/\/\/.*\.js|\[object |undefined|NaN|unexpected failure|TypeError|ERR_/;
 
 /** A fingerprint of all files below, except below the given folders: to prove that nothing else was written. */

@@ -12,7 +12,7 @@ import { encodePart } from './signature.ts';
 import { uploadObject } from './upload.ts';
 
 /** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */
-const memory: Budget = openBudget(96 * 1024 * 1024);
+const memory: Budget = openBudget(64 * 1024 * 1024);
 
 /** Amazon S3 and what speaks its language. Object names are DVC's: the URL's path, a slash, the key. */
 export const openS3Storage: OpenStorage = async (config, context) => {

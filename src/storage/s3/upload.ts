@@ -9,7 +9,7 @@ import { encodePart } from './signature.ts';
 
 const mib = 1024 * 1024;
 /** Objects up to this size go in one request, bigger ones in parts of at least this size. */
-const partBytes: number = 16 * mib;
+const partBytes: number = 8 * mib;
 const mostParts = 10_000;
 const partsAtOnce = 5;
 // What a body may take without asking; below it a request's own overhead is of the same order.
