@@ -38,11 +38,15 @@ function traceTo(target: string | undefined, stderr: (text: string) => void): vo
 
 function abortOnSignals(controller: AbortController): () => number | undefined {
   let exitCode: number | undefined;
+  const came = new Set<string>();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       const code = 128 + constants.signals[name];
-      // The second one does not ask again.
-      if (exitCode !== undefined) process.exit(code);
+      // The second one of its kind does not ask again. Of different kinds there are two for every Ctrl-C: the
+      // terminal's SIGINT, and the SIGTERM by which a Git that ends takes its helpers along.
+      if (came.has(name)) process.exit(code);
+      came.add(name);
+      if (exitCode !== undefined) return;
       exitCode = code;
       controller.abort(new HelperError('interrupted', 'interrupted'));
       // Whoever waits for Git to speak is woken by the end of its words.

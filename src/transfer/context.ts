@@ -78,19 +78,22 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
       const onRetry = ({ throttled }: { readonly throttled: boolean }): void => {
         if (throttled) complaints += 1;
       };
+      const ledger = openLedger(directory, group.storage, Math.floor(Date.now() / 1000));
       return {
         voice,
         directory,
-        ledger: openLedger(directory, group.storage, Math.floor(Date.now() / 1000)),
+        ledger,
         jobs: context.settings.jobs,
         throttled: () => complaints,
         open() {
           const known = opened.get(group);
           if (known !== undefined) return known;
+          // A directory where this clone has put things before is not new but gone: a share that is not mounted.
+          const createBase = direction === 'upload' && ledger.empty;
           const storage = openStorage(group.storage, {
             ...context,
             retry: { onRetry },
-            createBase: direction === 'upload',
+            createBase,
           });
           opened.set(group, storage);
           return storage;

@@ -9,6 +9,8 @@ import type { StorageConfig } from '../model/storage-config.ts';
  * entries expire, and any sign of loss forgets them all.
  */
 export interface Ledger {
+  /** Nothing is remembered: this clone never met the storage remote, or not for a week. */
+  readonly empty: boolean;
   has(key: string): boolean;
   /** Remembered in this process at once, on disk by `save`. */
   add(key: Key): void;
@@ -42,6 +44,9 @@ export function openLedger(directory: string, storage: StorageConfig, nowSeconds
     else if (!stale && parseKey(line) !== undefined) known.add(line);
   }
   return {
+    get empty() {
+      return known.size === 0;
+    },
     has: (key) => known.has(key),
     add(key) {
       if (known.has(key)) return;

@@ -1,4 +1,4 @@
-import { isListing } from '../model/object.ts';
+import { isListing, type Key } from '../model/object.ts';
 import type { Content, Operation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
@@ -34,6 +34,7 @@ export async function send(
       await storage.write(wanted.key, metered(cache.content(wanted.object), meter.bytes), inner);
       objects += 1;
       bytes += sizes.get(wanted.key) ?? 0;
+      state.stored.add(wanted.key);
       if (wanted.leaves === undefined) tools.ledger.add(wanted.key);
       meter.object();
     } catch (error) {
@@ -51,14 +52,18 @@ export async function send(
       operation,
     );
     withholdListings(state);
+    const isThere = (key: Key): boolean => state.stored.has(key) || tools.ledger.has(key);
+    const isWhole = ({ leaves }: Wanted): boolean => leaves?.every(isThere) === true;
     await forEachConcurrent(
-      bySize.filter(({ object, key }) => isListing(object.id) && !state.faults.has(key)),
+      bySize.filter((wanted) => isListing(wanted.object.id) && !state.faults.has(wanted.key) && isWhole(wanted)),
       limit,
       one,
       operation,
     );
-    for (const { key, leaves } of listingsOf(state.wanted))
-      if (leaves !== undefined && !state.faults.has(key)) tools.ledger.add(key);
+    // A ledger vouches for what is there, not for what was only meant to go.
+    for (const listing of listingsOf(state.wanted)) {
+      if (state.stored.has(listing.key) && isWhole(listing)) tools.ledger.add(listing.key);
+    }
     whole = true;
   } finally {
     meter.finish(whole);

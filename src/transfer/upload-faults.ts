@@ -13,6 +13,8 @@ export interface UploadState {
   /** Not in storage, with the reason; listings whose leaves are not all there among them. */
   readonly faults: Map<Key, unknown>;
   readonly fetched: Map<Key, Uint8Array>;
+  /** Whole in storage: found there or sent by this run. */
+  readonly stored: Set<Key>;
 }
 
 function isMissing(fault: unknown): boolean {

@@ -25,7 +25,12 @@ const nothing: Uploaded = { objects: 0, bytes: 0, failed: new Map() };
 
 /** Brings one group's objects to its storage remote: leaves, then listings. Refs come after, and only if theirs are whole. */
 export async function uploadGroup(group: Group, tools: UploadTools, operation: Operation): Promise<Uploaded> {
-  const state: UploadState = { wanted: wantedOf(group.needs.values()), faults: new Map(), fetched: new Map() };
+  const state: UploadState = {
+    wanted: wantedOf(group.needs.values()),
+    faults: new Map(),
+    fetched: new Map(),
+    stored: new Set(),
+  };
   try {
     const absent = expandFromCache(group, state, tools);
     const open = unknown(state, tools);
@@ -118,6 +123,7 @@ async function chooseUploads(
     const size = group.cache?.size(wanted.object);
     const stored = present.get(key);
     if (stored !== undefined && (size === undefined || stored === size)) {
+      state.stored.add(key);
       if (!isListing(wanted.object.id)) tools.ledger.add(key);
       continue;
     }
@@ -142,7 +148,10 @@ async function keepStored(state: UploadState, storage: Storage, operation: Opera
   const missing = [...state.faults]
     .filter(([, fault]) => fault instanceof HelperError && fault.code === 'missing')
     .map(([key]) => key);
-  for (const key of (await findPresent(missing, storage, operation)).keys()) state.faults.delete(key as Key);
+  for (const key of (await findPresent(missing, storage, operation)).keys()) {
+    state.faults.delete(key as Key);
+    state.stored.add(key as Key);
+  }
 }
 
 function announce(

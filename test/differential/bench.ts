@@ -114,7 +114,7 @@ function buildTemplates(world: World): { commits: string[]; experiments: Bench['
  * server's complaint that the client left without a word.
  */
 const telling =
-  /^(?!fatal: the remote end hung up unexpectedly)(?: [!+*=\-t ] |From |To |remote: |fatal: |error: |warning: )/;
+  /^(?!fatal: the remote end hung up unexpectedly|error: atomic push failed for ref)(?: [!+*=\-t ] |From |To |remote: |fatal: |error: |warning: )/;
 
 /** One scenario's own directory and address, made the same for all runs. */
 function neutral(text: string, replaced: readonly string[]): readonly string[] {

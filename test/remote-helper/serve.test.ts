@@ -257,8 +257,8 @@ test('pushing may go elsewhere than fetching, and hears the options given before
   assert.doesNotMatch(remoteRefs(), /elsewhere/);
 });
 
-test('names that are not UTF-8 go through byte for byte', { timeout }, async () => {
-  const raw = `push refs/heads/main:refs/heads/${Buffer.from('ü').toString('utf8')}`;
+test('names beyond ASCII go through', { timeout }, async () => {
+  const raw = 'push refs/heads/main:refs/heads/ü';
   const { stdout } = await say(['list for-push', raw, '', '']);
   assert.match(Buffer.from(stdout, 'latin1').toString(), /^ok refs\/heads\/ü$/m);
   await say(['list for-push', 'push :refs/heads/ü', '', '']);

@@ -229,3 +229,15 @@ test('wrong bytes from storage never enter the cache, and hold their listing bac
   );
   assert.ok(cache.size(a) === undefined && cache.size(dir) === undefined);
 });
+
+test('a listing that was not sent is not vouched for: the next push sends it', async () => {
+  const [a, gone] = [await file('a'), await file('gone')];
+  const whole = await folder({ a });
+  rmSync(cache.path(gone), { force: true });
+  const storage = openMemoryStorage();
+  const needs = group({ object: whole, path: 'data', refs: [main] }, { object: gone, path: 'gone', refs: [main] });
+  assert.equal((await uploadGroup(needs, tools(storage), operation)).failed.size, 1);
+  await file('gone');
+  assert.equal((await uploadGroup(needs, tools(storage), operation)).failed.size, 0);
+  assert.deepEqual(writes(storage).sort(), [keyOf(a), keyOf(gone), keyOf(whole)].sort());
+});
