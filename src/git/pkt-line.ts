@@ -19,11 +19,20 @@ export function encodePacket(payload: Uint8Array | string): Buffer {
   return Buffer.concat([Buffer.from((bytes.length + 4).toString(16).padStart(4, '0')), bytes]);
 }
 
+/** Value of a hexadecimal digit, by its byte; -1 for every other. A list of refs has a packet for each: this is its inner loop. */
+const digits: Int8Array = Int8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  return /[0-9a-fA-F]/.test(character) ? Number.parseInt(character, 16) : -1;
+});
+
 /** The number in a packet's first four bytes; undefined when they are no packet header. */
 export function parseLength(header: Buffer): number | undefined {
-  const text = header.toString('latin1', 0, 4);
-  if (!/^[0-9a-fA-F]{4}$/.test(text)) return undefined;
-  const length = Number.parseInt(text, 16);
+  let length = 0;
+  for (let index = 0; index < 4; index += 1) {
+    const digit = digits[header[index] ?? 0] ?? -1;
+    if (digit < 0) return undefined;
+    length = length * 16 + digit;
+  }
   return length === 3 ? undefined : length;
 }
 

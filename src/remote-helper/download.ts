@@ -36,6 +36,16 @@ export async function readKinds(
   return kinds;
 }
 
+/** What the refs of this repository point at. */
+export async function readTips({ context }: Session, operation: Operation): Promise<ReadonlySet<string>> {
+  const { stdout } = await runGit(['for-each-ref', '--format=%(objectname)'], {
+    env: context.env,
+    cwd: context.cwd,
+    signal: operation.signal,
+  });
+  return new Set(stdout.toString('latin1').split('\n'));
+}
+
 /** The rule of `dvcexp.onFetchError` for a data side that broke as a whole, and could not judge ref by ref. */
 function verdict(request: DownloadRequest, session: Session): DownloadResult {
   const { onFetchError } = session.settings();

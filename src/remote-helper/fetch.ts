@@ -4,7 +4,7 @@ import { encodePacket } from '../git/pkt-line.ts';
 import { isExperiment, isInternal } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
-import { bringListed, downloadWanted } from './download.ts';
+import { bringListed, downloadWanted, readTips } from './download.ts';
 import type { Session } from './session.ts';
 import { openWatcher, type Want, type Watcher } from './watcher.ts';
 
@@ -55,13 +55,18 @@ async function downloadCopied(
 
 /**
  * Git asks for no commit that it has. So the data of such commits is brought before Git sees the list: of what failed
- * in an earlier fetch, and of experiments that were named.
+ * in an earlier fetch, of experiments that were named, and of those a pattern covers that get their first ref here.
  */
 async function bringAhead(watcher: Watcher, session: Session, operation: Operation): Promise<'whole' | 'failed'> {
   const listed = watcher.names();
-  const experiments = watcher.experimentsNamed
-    ? [...listed].filter(([, names]) => names.some(isExperiment)).map(([oid]) => oid)
-    : [];
+  let experiments: readonly string[] = [];
+  if (watcher.experiments !== undefined) {
+    experiments = [...listed].filter(([, names]) => names.some(isExperiment)).map(([oid]) => oid);
+  }
+  if (watcher.experiments === 'all' && experiments.length > 0) {
+    const tips = await readTips(session, operation);
+    experiments = experiments.filter((oid) => !tips.has(oid));
+  }
   return await bringListed(listed, experiments, watcher.head, session, operation);
 }
 

@@ -20,8 +20,8 @@ export interface Watcher {
   rest(): readonly Buffer[];
   /** Did Git ask for the refs of a fetch, and not for all there are (bare `ls-remote`)? */
   readonly forFetch: boolean;
-  /** Did Git ask for experiments by name or by baseline? */
-  readonly experimentsNamed: boolean;
+  /** Did Git ask for experiments: by name or baseline (`some`), or by a pattern over all of them? */
+  readonly experiments: 'some' | 'all' | undefined;
   /** Names of the listed refs by object ID; empty when the list was too long to remember. */
   names(): ReadonlyMap<string, readonly string[]>;
   /** Target of the server's HEAD. */
@@ -45,28 +45,37 @@ interface Listing {
   readonly head: string | undefined;
 }
 
+/** Lines that say more than a name, or name what may have to go: HEAD, `refs/e…`, the first one of an old server. */
+function isTelling(payload: Buffer, space: number): boolean {
+  return payload[space + 1] === 0x48 || payload[space + 6] === 0x65 || payload.includes(0);
+}
+
 function openListing(): Listing {
-  const lines: (readonly [oid: string, name: string])[] = [];
+  // Most lists are passed on and never looked at again: lines are only taken apart when somebody asks.
+  const lines: Buffer[] = [];
   let bytes = 0;
   let head: string | undefined;
   return {
     see: (payload) => {
-      const line = packetText(payload);
-      const match = refLine.exec(line);
-      if (match === null) return true;
-      const [, oid = '', name = '', more = ''] = match;
-      // The first line of an old server carries the capabilities, which Git needs.
-      if (isInternal(name.replace(/\^\{\}$/, '')) && !more.startsWith('\0')) return false;
-      head ??= / symref=HEAD:(\S+)/.exec(` ${more.replace('\0', '')}`)?.[1];
-      if (name === 'HEAD') head ??= / symref-target:(\S+)/.exec(more)?.[1];
-      bytes += line.length;
-      if (bytes <= mostNamesBytes) lines.push([oid, name]);
+      const space = payload.indexOf(32);
+      if (space !== 40 && space !== 64) return true;
+      if (isTelling(payload, space)) {
+        const [, , name = '', more = ''] = refLine.exec(packetText(payload)) ?? [];
+        // The first line of an old server carries the capabilities, which Git needs.
+        if (isInternal(name.replace(/\^\{\}$/, '')) && !more.startsWith('\0')) return false;
+        head ??= / symref=HEAD:(\S+)/.exec(` ${more.replace('\0', '')}`)?.[1];
+        if (name === 'HEAD') head ??= / symref-target:(\S+)/.exec(more)?.[1];
+      }
+      bytes += payload.length;
+      if (bytes <= mostNamesBytes) lines.push(payload);
       else lines.length = 0;
       return true;
     },
     names: () => {
       const byOid = new Map<string, string[]>();
-      for (const [oid, name] of lines) {
+      for (const line of lines) {
+        const [, oid, name] = refLine.exec(packetText(line)) ?? [];
+        if (oid === undefined || name === undefined) continue;
         const known = byOid.get(oid);
         if (known === undefined) byOid.set(oid, [name]);
         else known.push(name);
@@ -84,13 +93,13 @@ interface Requests {
   /** The commands whose answer has not ended yet, in their order. */
   readonly open: string[];
   readonly prefixSeen: boolean;
-  readonly experimentsNamed: boolean;
+  readonly experiments: 'some' | 'all' | undefined;
   readonly oids: ReadonlySet<string>;
   readonly wantedRefs: ReadonlySet<string>;
 }
 
-/** As Git sends it for `refs/exps/<2>/<38>/<name>` and for all experiments of one baseline. */
-const experimentPrefix = /^ref-prefix refs\/exps\/[0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})\//;
+/** As Git sends it for `refs/exps/<2>/<38>/<name>` and for all experiments of one baseline; without the rest for `refs/exps/*`. */
+const experimentPrefix = /^ref-prefix refs\/exps\/([0-9a-f]{2}\/(?:[0-9a-f]{38}|[0-9a-f]{62})\/)?/;
 
 function openRequests(): Requests {
   const splitter = openPacketSplitter();
@@ -98,12 +107,13 @@ function openRequests(): Requests {
   const oids = new Set<string>();
   const wantedRefs = new Set<string>();
   let prefixSeen = false;
-  let experimentsNamed = false;
+  let experiments: 'some' | 'all' | undefined;
   const see = (text: string): void => {
     if (text.startsWith('command=')) open.push(text.slice('command='.length));
     else if (text.startsWith('ref-prefix ')) {
       prefixSeen = true;
-      experimentsNamed ||= experimentPrefix.test(text);
+      const match = experimentPrefix.exec(text);
+      if (match !== null && experiments !== 'all') experiments = match[1] === undefined ? 'all' : 'some';
     } else if (text.startsWith('want-ref ')) wantedRefs.add(text.slice('want-ref '.length));
     else if (text.startsWith('want ')) oids.add(text.slice('want '.length).split(' ')[0] ?? '');
   };
@@ -114,8 +124,8 @@ function openRequests(): Requests {
     get prefixSeen() {
       return prefixSeen;
     },
-    get experimentsNamed() {
-      return experimentsNamed;
+    get experiments() {
+      return experiments;
     },
     feed: (chunk) => {
       for (const piece of splitter.feed(chunk)) {
@@ -128,7 +138,7 @@ function openRequests(): Requests {
 export interface WatcherOptions {
   /** The list of refs goes on to Git only when it is complete, so that something can be done before Git knows. */
   readonly holdList: boolean;
-  /** The same, for a list of experiments that were named. */
+  /** The same, when Git asks for experiments. */
   readonly holdExperiments: boolean;
 }
 
@@ -147,7 +157,7 @@ export function openWatcher(options: WatcherOptions): Watcher {
   /** Bytes of an unfinished packet that were not forwarded, because it is in a list. */
   let behind = false;
 
-  const holdsList = (): boolean => options.holdList || (options.holdExperiments && requests.experimentsNamed);
+  const holdsList = (): boolean => options.holdList || (options.holdExperiments && requests.experiments !== undefined);
   const holding = (): boolean => holdsList() && heldBytes <= mostHeldBytes && (requests.prefixSeen || !version2);
 
   /** Takes notice of a packet, answers whether it may go on and whether it ends the list. */
@@ -202,8 +212,8 @@ export function openWatcher(options: WatcherOptions): Watcher {
     get forFetch() {
       return requests.prefixSeen || !version2;
     },
-    get experimentsNamed() {
-      return requests.experimentsNamed;
+    get experiments() {
+      return requests.experiments;
     },
     names: () => listing.names(),
     get head() {

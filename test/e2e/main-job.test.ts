@@ -292,3 +292,11 @@ test('a clone of a local path, which copies objects without asking us, brings th
   assert.equal(cloned.code, 0, cloned.stderr);
   assert.equal(cacheOf('bob').size, 4);
 });
+
+test('a pattern over all experiments brings the data of those whose commits are here already', () => {
+  push('main', `${experiment}:${experiment}`);
+  world.run(world.directory, 'git', ['clone', '-q', '-c', 'remote.origin.vcs=dvcexp', world.path('team.git'), 'bob']);
+  const fetched = world.run(world.path('bob'), 'git', ['fetch', 'origin', 'refs/exps/*:refs/exps/*']);
+  assert.equal(fetched.code, 0, fetched.stderr);
+  assert.deepEqual(cacheOf('bob'), cacheOf('alice'));
+});
