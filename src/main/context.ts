@@ -23,6 +23,8 @@ export interface ProcessContext {
 
 /** The longest time between a signal and the end of this process: children get 3 seconds before they are killed. */
 const graceMs = 5_000;
+/** Two signals within this time are one Ctrl-C. */
+const echoMs = 500;
 
 /** GIT_TRACE_DVCEXP, as GIT_TRACE in git(1): 1, 2 or true is stderr, an absolute path a file to append to. */
 function traceTo(target: string | undefined, stderr: (text: string) => void): void {
@@ -38,15 +40,17 @@ function traceTo(target: string | undefined, stderr: (text: string) => void): vo
 
 function abortOnSignals(controller: AbortController): () => number | undefined {
   let exitCode: number | undefined;
-  const came = new Set<string>();
+  let cameAt = 0;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       const code = 128 + constants.signals[name];
-      // The second one of its kind does not ask again. Of different kinds there are two for every Ctrl-C: the
-      // terminal's SIGINT, and the SIGTERM by which a Git that ends takes its helpers along.
-      if (came.has(name)) process.exit(code);
-      came.add(name);
-      if (exitCode !== undefined) return;
+      if (exitCode !== undefined) {
+        // The second one does not ask again, unless it is an echo of the first: a Git that ends passes on to its
+        // helpers what the terminal has sent to all of them anyway.
+        if (Date.now() - cameAt > echoMs) process.exit(code);
+        return;
+      }
+      cameAt = Date.now();
       exitCode = code;
       controller.abort(new HelperError('interrupted', 'interrupted'));
       // Whoever waits for Git to speak is woken by the end of its words.

@@ -60,7 +60,8 @@ async function move(request: DownloadRequest, session: Session, operation: Opera
     return await mover.download(request, operation);
   } catch (error) {
     if (isAbort(error) || operation.signal.aborted) {
-      session.pending()?.add(request.wants.map(({ oid }) => oid));
+      // Git removes a clone that is broken off: a note in it would only bring its directory back.
+      if (!request.cloning) session.pending()?.add(request.wants.map(({ oid }) => oid));
       throw error;
     }
     session.voice().fail(error);

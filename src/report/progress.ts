@@ -37,8 +37,14 @@ export function countOf(count: number, noun: string): string {
   return `${count} ${count === 1 ? noun : `${noun}s`}`;
 }
 
-/** Opens a meter with a known number of objects. Draws nothing when progress is not wanted, or the work is over soon. */
-export function openMeter(title: string, total: number, options: ProgressOptions): Meter {
+/** How much there is to do; `bytes` where it is known, undefined where it is not. */
+export interface Total {
+  readonly objects: number;
+  readonly bytes: number | undefined;
+}
+
+/** Opens a meter. Draws nothing when progress is not wanted, or the work is over soon. The percentage is of the bytes where their total is known. */
+export function openMeter(title: string, total: Total, options: ProgressOptions): Meter {
   const now = options.now ?? Date.now;
   const started = now();
   const delayMs = options.delayMs ?? 1000;
@@ -47,9 +53,11 @@ export function openMeter(title: string, total: number, options: ProgressOptions
   let drawnAt = 0;
   let drawn = false;
   const line = (): string => {
-    const percent = total === 0 ? 100 : Math.floor((objects * 100) / total);
+    const [part, whole] = total.bytes ? [bytes, total.bytes] : [objects, total.objects];
+    // Bytes of a try that failed are counted too; no part is more than the whole.
+    const percent = whole === 0 ? 100 : Math.min(objects < total.objects ? 99 : 100, Math.floor((part * 100) / whole));
     const elapsed = Math.max(1, now() - started) / 1000;
-    return `${title}: ${String(percent).padStart(3)}% (${objects}/${total}), ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
+    return `${title}: ${String(percent).padStart(3)}% (${objects}/${total.objects}), ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
   };
   const draw = (): void => {
     if (!options.enabled) return;

@@ -1,6 +1,6 @@
 import { diagnose, formatDiagnosis } from './diagnose.ts';
 import { printable } from './printable.ts';
-import { type Meter, openMeter } from './progress.ts';
+import { type Meter, openMeter, type Total } from './progress.ts';
 
 /** How we speak to people: on stderr, in Git's manner, as loud as Git was told to be. */
 export interface Voice {
@@ -14,7 +14,7 @@ export interface Voice {
   fail(error: unknown, ...hints: string[]): void;
   /** Lines that belong to what was just said, four blanks in front; the first `most`, then how many more. */
   list(lines: readonly string[], most?: number): void;
-  meter(title: string, total: number): Meter;
+  meter(title: string, total: Total): Meter;
 }
 
 export interface VoiceOptions {

@@ -205,7 +205,7 @@ async function fetchLeaves(
     tools.jobs === undefined
       ? adaptiveLimit(32, Math.max(32, storage.concurrency), tools.throttled)
       : fixedLimit(tools.jobs);
-  const meter = tools.voice.meter('Downloading DVC data', leaves.length);
+  const meter = tools.voice.meter('Downloading DVC data', { objects: leaves.length, bytes: undefined });
   const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
     try {
       state.bytes += await placeOne(wanted, storage, cache, meter.bytes, inner);

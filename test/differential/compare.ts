@@ -6,7 +6,7 @@ import { scenarios } from './scenarios.ts';
 
 /** The forms differ in how the address is found, which does not depend on the transport. */
 function formsOf(scenario: Scenario, transport: Transport): readonly Form[] {
-  const both = scenario.bothForms === true || transport === 'path' || transport === 'http';
+  const both = scenario.bothForms === true || transport === 'path';
   return both ? ['vcs', 'prefix'] : ['vcs'];
 }
 

@@ -106,7 +106,7 @@ test('push: storage is a link to a share that is not mounted', async () => {
 });
 
 test('push: the disk of storage is full', async () => {
-  const pushed = withSmallDisk(world, team.storage, team.alice, pushIt());
+  const pushed = await withSmallDisk(world, team.storage, team.alice, pushIt());
   assert.equal(pushed.code, 1, pushed.stderr);
   assert.match(pushed.stderr, fullDisk);
   assert.match(pushed.stderr, /! \[remote rejected\] .*quare-zips \(dvc: /);
@@ -117,7 +117,7 @@ test('push: the disk of storage is full', async () => {
 
 test('fetch: the disk of the cache is full', async () => {
   await pushesNow();
-  const fetched = withSmallDisk(world, cacheOf('bob'), bob, fetchIt());
+  const fetched = await withSmallDisk(world, cacheOf('bob'), bob, fetchIt());
   assert.notEqual(fetched.code, 0);
   assert.match(fetched.stderr, fullDisk);
   assert.match(fetched.stderr, /^hint: free some space on the disk of '/m);

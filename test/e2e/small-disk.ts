@@ -13,7 +13,13 @@ const unshare = [['-m'], ['-rm']].find(
  * Runs git while `directory` is on a disk of 1 MiB with what was in it before, then brings back what was left there.
  * The message of a full disk is in `reasons`.
  */
-export function withSmallDisk(world: World, directory: string, cwd: string, args: readonly string[]): Ran {
+export async function withSmallDisk(
+  world: World,
+  directory: string,
+  cwd: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   mkdirSync(directory, { recursive: true });
   const left = `${directory}.left`;
   const script =
@@ -24,10 +30,8 @@ export function withSmallDisk(world: World, directory: string, cwd: string, args
           'dir=$1 left=$2; shift 2; git "$@"; code=$?; rm -rf "$left"; cp -a "$dir" "$left" || exit 99; exit $code',
         ].join('\n');
   const command = ['sh', '-c', script, 'sh', directory, left, ...args];
-  const ran =
-    unshare === undefined
-      ? world.run(cwd, command[0] ?? '', command.slice(1))
-      : world.run(cwd, 'unshare', [...unshare, ...command]);
+  const [program = '', ...rest] = unshare === undefined ? command : ['unshare', ...unshare, ...command];
+  const ran = await world.runAsync(cwd, program, rest, { env });
   if (existsSync(left)) cpSync(left, directory, { recursive: true });
   return ran;
 }

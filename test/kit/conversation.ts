@@ -21,8 +21,8 @@ export interface Part {
   readonly uploadErrors?: Readonly<Record<string, string>>;
 }
 
-/** What Git would say, all of it at once, and what this program answers: in this process, with a data side of the test's. */
-export async function converse(part: Part, lines: readonly string[]): Promise<Conversation> {
+/** What Git would say (lines, or bytes as they are), all of it at once, and what this program answers: in this process, with a data side of the test's. */
+export async function converse(part: Part, lines: readonly (string | Buffer)[]): Promise<Conversation> {
   const stdin = new PassThrough();
   const stdout = new PassThrough();
   let said = '';
@@ -31,7 +31,7 @@ export async function converse(part: Part, lines: readonly string[]): Promise<Co
   const uploads: UploadRequest[] = [];
   const downloads: DownloadRequest[] = [];
   stdout.setEncoding('latin1').on('data', (text: string) => (said += text));
-  stdin.end(lines.map((line) => `${line}\n`).join(''));
+  stdin.end(Buffer.concat(lines.map((line) => (typeof line === 'string' ? Buffer.from(`${line}\n`) : line))));
   const mover: DataMover = {
     upload: async (request) => {
       uploads.push(request);

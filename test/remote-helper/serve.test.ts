@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { after, before, test } from 'node:test';
+import { encodePacket } from '../../src/git/pkt-line.ts';
 import { type Conversation, converse, type Part } from '../kit/conversation.ts';
 import { openWorld, type World } from '../kit/world.ts';
 
@@ -30,7 +31,7 @@ function helperProgram(name: string, script: string): void {
   chmodSync(world.path('bin', name), 0o755);
 }
 
-const say = (lines: readonly string[], more: Partial<Part> = {}): Promise<Conversation> =>
+const say = (lines: readonly (string | Buffer)[], more: Partial<Part> = {}): Promise<Conversation> =>
   converse(
     {
       argv: ['origin', bare],
@@ -229,6 +230,22 @@ test('a helper that only connects pushes through us all the same', { timeout }, 
   assert.equal(uploads.length, 1);
   assert.match(remoteRefs(), /refs\/heads\/by-ext/);
   await say(['list for-push', 'push :refs/heads/by-ext', '', '']);
+});
+
+test('an answer that is cut off is handed on as it is, with nothing behind it', { timeout }, async () => {
+  // Git would still be reading: whatever follows it would take for the rest.
+  const cut = Buffer.concat([
+    encodePacket('version 2\n'),
+    Buffer.from('0000'),
+    encodePacket('packfile\n'),
+    Buffer.from('00ff\x01PACK'),
+  ]);
+  writeFileSync(world.path('cut'), cut);
+  helperProgram('cut-off', `cat '${world.path('cut')}'; cat >/dev/null`);
+  const request = Buffer.concat([encodePacket('command=fetch\n'), encodePacket(`want ${main}\n`), Buffer.from('0000')]);
+  const { code, stdout } = await say(['option servpath cut-off', 'connect git-upload-pack', request]);
+  assert.equal(code, 1);
+  assert.equal(stdout, `ok\n\n${cut.toString('latin1')}`);
 });
 
 test('import and export are passed on, with a warning', { timeout }, async () => {

@@ -17,7 +17,11 @@ test('amounts are printed as Git prints them', () => {
 test('a meter waits, redraws at most ten times a second and ends its line', () => {
   let clock = 0;
   let out = '';
-  const meter = openMeter('Uploading DVC data', 4, { enabled: true, write: (text) => (out += text), now: () => clock });
+  const meter = openMeter(
+    'Uploading DVC data',
+    { objects: 4, bytes: undefined },
+    { enabled: true, write: (text) => (out += text), now: () => clock },
+  );
   meter.object();
   assert.equal(out, '');
   clock = 1000;
@@ -33,8 +37,25 @@ test('a meter waits, redraws at most ten times a second and ends its line', () =
 
 test('a meter that was not asked for draws nothing', () => {
   let clock = 0;
-  const meter = openMeter('x', 1, { enabled: false, write: () => assert.fail('drawn'), now: () => clock });
+  const meter = openMeter(
+    'x',
+    { objects: 1, bytes: undefined },
+    { enabled: false, write: () => assert.fail('drawn'), now: () => clock },
+  );
   clock = 5000;
   meter.object();
   meter.finish(true);
+});
+
+test('the percentage is of the bytes where their total is known, and 100 only at the end', () => {
+  let clock = 0;
+  let out = '';
+  const options = { enabled: true, write: (text: string) => (out += text), now: () => clock };
+  const meter = openMeter('Uploading DVC data', { objects: 1, bytes: 1000 }, options);
+  clock = 1000;
+  meter.bytes(250);
+  assert.match(out, /: {2}25% \(0\/1\), 250 bytes/);
+  clock = 2000;
+  meter.bytes(900);
+  assert.match(out, / {2}99% \(0\/1\)/);
 });
