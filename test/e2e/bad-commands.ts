@@ -20,12 +20,6 @@ export const badCommands: readonly BadInput[] = [
     /^error: git config dvcexp\.jobs: 'many' is not a number from 1 to 9999\n/,
   ),
   failed(
-    'dvcexp.noCache=perhaps',
-    git('-c', 'dvcexp.noCache=perhaps', 'push', 'origin', 'main'),
-    1,
-    /^error: git config dvcexp\.noCache: 'perhaps' is not a boolean\nhint: use true or false\n/,
-  ),
-  failed(
     'DVCEXP_JOBS=-1',
     { ...push(), env: { DVCEXP_JOBS: '-1' } },
     1,
@@ -42,12 +36,6 @@ export const badCommands: readonly BadInput[] = [
     push('-o', 'dvcexp.no-cach'),
     1,
     /^error: unknown push option 'dvcexp\.no-cach'\nhint: known are .*dvcexp\.no-cache, .*\n/,
-  ),
-  failed(
-    'push option dvcexp.remote without a name',
-    push('-o', 'dvcexp.remote'),
-    1,
-    /^error: push option 'dvcexp\.remote': the name of a storage remote is missing\n/,
   ),
   failed(
     'push option with an escape sequence',
@@ -111,7 +99,6 @@ export const badCommands: readonly BadInput[] = [
     128,
     /^fatal: strange hostname '-oProxyCommand=touch ran' blocked\n/,
   ),
-  failed('an option for an ssh path', address('dvcexp::host:-x'), 128, /^fatal: strange pathname '-x' blocked\n/),
   failed(
     'a request within a git:// path',
     address('dvcexp::git://127.0.0.1:1/x%0ahost=evil'),

@@ -27,11 +27,6 @@ export const badConfigurations: readonly BadInput[] = [
     /^error: '\.dvc\/config' line 5: duplicate section 'core'\nhint: join the two/,
   ),
   push(
-    'a quote that is not closed',
-    remoteSection('    url = "/x\n'),
-    /^error: '\.dvc\/config' line 4: the value of 'url' has a quote or a comma that does not fit\nhint: /,
-  ),
-  push(
     'UTF-16',
     Buffer.from(`\ufeff${remoteSection('    url = ../../storage\n')}`, 'utf16le'),
     /^error: '\.dvc\/config' line 1: not UTF-8 text\nhint: save the file as UTF-8/,
@@ -75,11 +70,6 @@ export const badConfigurations: readonly BadInput[] = [
     'storage not yet spoken: gdrive',
     remoteSection('    url = gdrive://root/x\n'),
     /^error: storage remote 'storage': storage of the kind 'gdrive' is not supported\nhint: /,
-  ),
-  push(
-    'storage of an unknown kind',
-    remoteSection('    url = gopher://host/x\n'),
-    /^error: storage remote 'storage': storage of the kind 'gopher' is unknown\nhint: /,
   ),
   push(
     'a boolean that is none',
