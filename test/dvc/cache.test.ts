@@ -189,7 +189,7 @@ for (const [name, bytes] of [
     const object = objectOf(bytes);
     await cache.write(object, bytes, live);
     chmodSync(cache.path(object), 0o644);
-    writeFileSync(cache.path(object), 'X', { flag: 'r+' });
+    writeFileSync(cache.path(object), Buffer.of((bytes[0] ?? 0) ^ 1), { flag: 'r+' });
     chmodSync(cache.path(object), 0o444);
     const got: Uint8Array[] = [];
     const error = await failure(async () => {

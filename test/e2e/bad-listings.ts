@@ -2,6 +2,7 @@
 import { type BadInput, metafile, plant, plantAs, plantInCache } from './bad-input.ts';
 
 const hash = '0123456789abcdef0123456789abcdef';
+const bigHash = 'fedcba9876543210fedcba9876543210';
 const entry = (relpath: unknown, md5: unknown = hash): string => JSON.stringify([{ md5, relpath }]);
 const noRef = /error: data of 'evil' is not here, so no ref was moved\n/;
 
@@ -70,15 +71,18 @@ export const badListings: readonly BadInput[] = [
     moves: false,
   },
   {
-    name: 'a file with the bytes of another',
+    name: 'files, a small and a big one, with the bytes of others',
     arrange: (scene) => {
       plantAs(scene, hash, 'wrong bytes');
+      plantAs(scene, bigHash, Buffer.alloc(1 << 20, 'x'));
       scene.write('evil.dvc', metafile(hash));
+      scene.write('huge.dvc', metafile(bigHash, 'huge'));
     },
     act: 'fetch',
     code: 1,
     says: [
-      /^error: evil \(md5 [0-9a-f]{32}\) in .*\/storage is damaged: .* hash to '[0-9a-f]{32}'\nhint: .* dvc push/,
+      /^error: evil \(md5 [0-9a-f]{32}\) in .*\/storage is damaged: .* hash to '[0-9a-f]{32}'\nhint: .* dvc push/m,
+      /^error: huge \(md5 [0-9a-f]{32}\) in .*\/storage is damaged: .* hash to '[0-9a-f]{32}'\nhint: .* dvc push/m,
       noRef,
     ],
     moves: false,
