@@ -208,7 +208,9 @@ async function fetchLeaves(
   const meter = tools.voice.meter('Downloading DVC data', { objects: leaves.length, bytes: undefined });
   const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
     try {
-      state.bytes += await placeOne(wanted, storage, cache, meter.bytes, inner);
+      // Not `+=` with an await behind it: that would forget what others add meanwhile.
+      const size = await placeOne(wanted, storage, cache, meter.bytes, inner);
+      state.bytes += size;
       state.objects += 1;
       tools.ledger.add(wanted.key);
       meter.object();
@@ -257,7 +259,8 @@ async function commitListings(cache: Cache, state: State, operation: Operation):
   for (const [key, bytes] of state.fetched) {
     const listing = state.wanted.get(key);
     if (listing === undefined || listing.leaves?.some((leaf) => broken.has(leaf)) === true) continue;
-    state.bytes += await cache.write(listing.object, bytes, operation);
+    await cache.write(listing.object, bytes, operation);
+    state.bytes += bytes.length;
     state.objects += 1;
   }
 }

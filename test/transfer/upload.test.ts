@@ -241,3 +241,20 @@ test('a listing that was not sent is not vouched for: the next push sends it', a
   assert.equal((await uploadGroup(needs, tools(storage), operation)).failed.size, 0);
   assert.deepEqual(writes(storage).sort(), [keyOf(a), keyOf(gone), keyOf(whole)].sort());
 });
+
+test('bytes that arrive at the same time are all counted', async () => {
+  const files = Object.fromEntries(
+    await Promise.all(Array.from({ length: 40 }, async (_, index) => [`f${index}`, await file(`bytes ${index}`)])),
+  );
+  const dir = await folder(files);
+  const needs = group({ object: dir, path: 'data', refs: [main] });
+  const storage = openMemoryStorage();
+  const sent = await uploadGroup(needs, tools(storage), operation);
+  cache = openCache(join(directory, 'second'), { shared: undefined, fsyncObjects: false });
+  const received = await downloadGroup(
+    { ...needs, cache },
+    { ...tools(storage), jobs: 8, directory: join(directory, 'git') },
+    operation,
+  );
+  assert.equal(received.bytes, sent.bytes);
+});
