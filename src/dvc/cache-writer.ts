@@ -7,6 +7,7 @@ import { printable } from '../report/printable.ts';
 import type { CacheDirectories } from './cache-directories.ts';
 import { diskError } from './cache-error.ts';
 import { isWhole } from './cache-reader.ts';
+import { type FollowingHash, followFrom, followHash } from './following-hash.ts';
 import { createHasher, digestOf, isNamed } from './hash.ts';
 import { interruptible } from './interruptible.ts';
 import { createTemporaryFile, namesIn, removeStaleTemporaries, type TemporaryFile } from './temporary-file.ts';
@@ -56,14 +57,19 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
     let batch: Uint8Array[] = [];
     let batched = 0;
     let written = 0;
+    // Takes over from the hasher once the object turns out to be big.
+    let following: FollowingHash | undefined;
 
     const flush = async (): Promise<void> => {
       file ??= createTemporaryFile(directories, key);
       const appended = file.append(batch, batched);
       // Hashing uses the time the disk takes.
-      for (const chunk of batch) hasher.update(chunk);
+      if (following === undefined) for (const chunk of batch) hasher.update(chunk);
       await appended;
+      const before = written;
       written += batched;
+      if (object.kind === 'md5' && before < followFrom && written >= followFrom) following = followHash(file.path);
+      following?.reached(written);
       batch = [];
       batched = 0;
     };
@@ -77,7 +83,7 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
         if (file === undefined)
           return placeWhole(object, batch.length === 1 && batch[0] ? batch[0] : Buffer.concat(batch));
         if (batched > 0) await flush();
-        requireNamed(object, hasher.digest());
+        requireNamed(object, following === undefined ? hasher.digest() : await following.digest(written));
         const path = pathOf(key);
         if (sizeAt(path) === written && (await isWhole(object, path, written))) {
           file.discard();
@@ -87,7 +93,10 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
         file.publish(path);
         return written;
       },
-      abandon: () => file?.discard(),
+      abandon() {
+        following?.close();
+        file?.discard();
+      },
     };
   };
 

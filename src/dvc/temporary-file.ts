@@ -18,6 +18,7 @@ import type { CacheDirectories } from './cache-directories.ts';
 
 /** A new file beside the place where an object will be. Either `publish` or `discard` ends it. */
 export interface TemporaryFile {
+  readonly path: string;
   /** Appends chunks of together `size` bytes. One at a time. */
   append(chunks: readonly Uint8Array[], size: number): Promise<void>;
   /** The same without giving way to other work; three times cheaper for a small file. */
@@ -52,6 +53,7 @@ export function createTemporaryFile(directories: CacheDirectories, key: Key): Te
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
   };
   return {
+    path,
     appendNow,
     async append(chunks, size) {
       const { bytesWritten } = await writevAsync(file, chunks);

@@ -65,47 +65,45 @@ export async function forEachConcurrent<T>(
   operation: Operation,
 ): Promise<void> {
   operation.signal.throwIfAborted();
-  const stop = new AbortController();
-  // Every request listens to this one signal; Node would warn on stderr from the eleventh on.
-  setMaxListeners(0, stop.signal);
-  const forward = (): void => stop.abort(operation.signal.reason);
-  operation.signal.addEventListener('abort', forward, { once: true });
-  const inner: Operation = { signal: stop.signal };
+  // A signal of its own for each piece: adding a listener to a signal takes longer the more it has, and hundreds of
+  // requests would all listen to one.
+  const running = new Set<AbortController>();
   const iterator = items[Symbol.iterator]();
-  let running = 0;
-  let failed = false;
+  let stopped: { readonly reason: unknown } | undefined;
+  const stop = (reason: unknown): void => {
+    stopped ??= { reason };
+    for (const controller of running) controller.abort(reason);
+  };
+  const forward = (): void => stop(operation.signal.reason);
+  operation.signal.addEventListener('abort', forward, { once: true });
   try {
     await new Promise<void>((resolve, reject) => {
-      let failure: unknown;
       const settle = (): void => {
-        if (running > 0) return;
-        if (failed) reject(failure);
-        else resolve();
-      };
-      const fail = (error: unknown): void => {
-        if (!failed) failure = error;
-        failed = true;
-        stop.abort(error);
+        if (running.size > 0) return;
+        if (stopped === undefined) resolve();
+        else reject(stopped.reason);
       };
       const start = (): void => {
-        while (!failed && !stop.signal.aborted && running < limit.current) {
+        while (stopped === undefined && running.size < limit.current) {
           const next = iterator.next();
           if (next.done === true) break;
-          running += 1;
-          work(next.value, inner).then(
+          const controller = new AbortController();
+          // The parts of a big object listen to it together; Node would warn on stderr from the eleventh on.
+          setMaxListeners(0, controller.signal);
+          running.add(controller);
+          work(next.value, { signal: controller.signal }).then(
             () => {
-              running -= 1;
+              running.delete(controller);
               limit.finished();
               start();
             },
             (error: unknown) => {
-              running -= 1;
-              fail(error);
+              running.delete(controller);
+              stop(error);
               settle();
             },
           );
         }
-        if (stop.signal.aborted && !failed) fail(operation.signal.reason);
         settle();
       };
       start();

@@ -6,7 +6,7 @@ import type { WireResponse } from './wire.ts';
 
 const mib = 1024 * 1024;
 /** Objects are asked for in ranges of this size; most come whole with the first. */
-const rangeBytes: number = 8 * mib;
+const rangeBytes: number = 4 * mib;
 const rangesAtOnce = 5;
 // A service that knows no ranges must not fill the memory.
 const mostUnranged: number = 64 * mib;
