@@ -6,7 +6,8 @@ import type { Settings } from '../model/settings.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/remote.ts';
-import { type Ledger, openLedger } from './ledger.ts';
+import type { DownloadTools } from './download.ts';
+import { openLedger } from './ledger.ts';
 import type { Group } from './plan.ts';
 import { openProjects, type Projects } from './projects.ts';
 
@@ -39,17 +40,8 @@ export interface Session {
   readonly repository: Repository;
   readonly projects: Projects;
   /** Tools of one group; its storage is opened when first asked for and closed with the session. */
-  toolsFor(group: Group, direction: 'upload' | 'download'): GroupTools;
+  toolsFor(group: Group, direction: 'upload' | 'download'): DownloadTools;
   close(): Promise<void>;
-}
-
-export interface GroupTools {
-  readonly voice: Voice;
-  readonly ledger: Ledger;
-  readonly open: () => Promise<Storage>;
-  readonly throttled: () => number;
-  readonly jobs: number | undefined;
-  readonly directory: string;
 }
 
 export function openSession(context: DataMoverContext, operation: Operation): Session {

@@ -3,13 +3,12 @@ import { HelperError, isAbort } from '../model/error.ts';
 import { isListing, type Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import { displayUrl } from '../report/printable.ts';
-import type { Voice } from '../report/voice.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
 import { type Breakage, type DamageReport, openDamageReport, refusedListing } from './download-faults.ts';
 import { noteBatch } from './journal.ts';
-import type { Ledger } from './ledger.ts';
 import type { Group } from './plan.ts';
+import type { TransferTools } from './tools.ts';
 import {
   addLeaves,
   cachedListing,
@@ -22,12 +21,7 @@ import {
   wantedOf,
 } from './wanted.ts';
 
-export interface DownloadTools {
-  readonly voice: Voice;
-  readonly ledger: Ledger;
-  readonly open: () => Promise<Storage>;
-  readonly throttled: () => number;
-  readonly jobs: number | undefined;
+export interface DownloadTools extends TransferTools {
   /** The repository's `dvcexp` folder in its common Git directory. */
   readonly directory: string;
 }

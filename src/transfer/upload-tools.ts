@@ -1,15 +1,7 @@
 import type { RefName } from '../model/git.ts';
-import type { Voice } from '../report/voice.ts';
-import type { Storage } from '../storage/remote.ts';
-import type { Ledger } from './ledger.ts';
+import type { TransferTools } from './tools.ts';
 
-export interface UploadTools {
-  readonly voice: Voice;
-  readonly ledger: Ledger;
-  /** Opened when first asked for, so that a push with nothing to bring needs no storage. */
-  readonly open: () => Promise<Storage>;
-  readonly throttled: () => number;
-  readonly jobs: number | undefined;
+export interface UploadTools extends TransferTools {
   readonly force: boolean;
   readonly allowMissing: boolean;
   readonly dryRun: boolean;

@@ -4,7 +4,7 @@ import { type Config, type ConfigLayer, configLayerPaths, mergeConfig, requireRe
 import { HelperError } from '../../src/model/error.ts';
 
 const home = '/home/ann';
-const project = '/home/ann/work/project';
+const project = '/home/ann/code/project';
 
 function layer(level: ConfigLayer['level'], text: string): ConfigLayer {
   const places = {
@@ -73,7 +73,7 @@ test('an empty core.remote takes back the default', () => {
 });
 
 const urls: readonly (readonly [level: 'global' | 'repo', written: string, scheme: string, url: string])[] = [
-  ['repo', '../../store', 'local', '/home/ann/work/store'],
+  ['repo', '../../store', 'local', '/home/ann/code/store'],
   ['repo', 'store', 'local', `${project}/.dvc/store`],
   ['repo', '/srv/store/', 'local', '/srv/store'],
   ['repo', '~/store', 'local', '/home/ann/store'],
@@ -122,7 +122,7 @@ test('remote:// of a local path', () => {
   const config = merge({ repo: `[remote "base"]\nurl = ../../store\n${remote('url = remote://base/sub/')}` });
   assert.deepEqual(
     [config.remotes.get('s')?.scheme, config.remotes.get('s')?.url],
-    ['local', '/home/ann/work/store/sub/'],
+    ['local', '/home/ann/code/store/sub/'],
   );
 });
 
@@ -317,7 +317,7 @@ const caches: readonly (readonly [
   ['repo', 's3://b/cache', undefined],
   ['repo', '\\\\evil\\share', undefined],
   ['repo', '..x', `${project}/.dvc/..x`],
-  ['local', '../../elsewhere', '/home/ann/work/elsewhere'],
+  ['local', '../../elsewhere', '/home/ann/code/elsewhere'],
   ['local', '~/cache', '/home/ann/cache'],
   ['global', 'c', '/home/ann/.config/dvc/c'],
 ];
@@ -339,8 +339,8 @@ for (const [level, written, directory] of caches) {
 }
 
 test('a project below the top of the work tree may use a cache at the top', () => {
-  const config = merge({ repo: '[cache]\ndir = ../../.cache\n' }, '/home/ann/work');
-  assert.equal(config.cacheDirectory, '/home/ann/work/.cache');
+  const config = merge({ repo: '[cache]\ndir = ../../.cache\n' }, '/home/ann/code');
+  assert.equal(config.cacheDirectory, '/home/ann/code/.cache');
 });
 
 test('a cache.dir that is no directory of this machine', () => {
