@@ -64,26 +64,28 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
       file ??= createTemporaryFile(directories, key);
       const appended = file.append(batch, batched);
       // Hashing uses the time the disk takes.
-      if (following === undefined) for (const chunk of batch) hasher.update(chunk);
-      await appended;
+      const hashed = batch.map((chunk) => (following ?? hasher).update(chunk));
+      await Promise.all([appended, ...hashed]);
       const before = written;
       written += batched;
-      if (object.kind === 'md5' && before < followFrom && written >= followFrom) following = followHash(file.path);
-      following?.reached(written);
+      if (object.kind === 'md5' && before < followFrom && written >= followFrom)
+        following = followHash(file.path, written);
       batch = [];
       batched = 0;
     };
     return {
       take(chunk) {
-        if (chunk.length > 0) batch.push(chunk);
         batched += chunk.length;
-        return batched < batchSize ? undefined : flush();
+        const full = batched >= batchSize;
+        // What waits for more is kept beyond the time that the chunk is ours.
+        if (chunk.length > 0) batch.push(full ? chunk : Buffer.from(chunk));
+        return full ? flush() : undefined;
       },
       async finish() {
         if (file === undefined)
           return placeWhole(object, batch.length === 1 && batch[0] ? batch[0] : Buffer.concat(batch));
         if (batched > 0) await flush();
-        requireNamed(object, following === undefined ? hasher.digest() : await following.digest(written));
+        requireNamed(object, following === undefined ? hasher.digest() : await following.digest());
         const path = pathOf(key);
         if (sizeAt(path) === written && (await isWhole(object, path, written))) {
           file.discard();

@@ -30,6 +30,8 @@ export interface SessionContext {
   readonly url: string;
   readonly cwd: string;
   readonly env: Environment;
+  /** As `process.platform`. */
+  readonly platform: string;
   readonly configuration: Configuration;
   readonly wire: Wire;
   readonly stderr: (text: string) => void;
@@ -45,6 +47,8 @@ export interface Session {
   /** With the push options known by now. Throws `config` or `usage` on a value that cannot be. */
   settings(): Settings;
   voice(): Voice;
+  /** Is Git served by `list` and `fetch`, and not by a connection? Windows has no pipe that tells when Git reads no more. */
+  byFetch(): boolean;
   /** Undefined outside of a repository, where no data can be placed. */
   readonly gitDirectory: string | undefined;
   pending(): Pending | undefined;
@@ -73,7 +77,16 @@ export function openSession(context: SessionContext): Session {
     setOptions: (next) => {
       options = next;
     },
-    voice: () => openVoice({ stderr: context.stderr, progress: options.progress, verbosity: options.verbosity }),
+    voice: () => openVoice({ ...options, stderr: context.stderr, env: context.env }),
+    byFetch: () => {
+      const standard = context.platform === 'win32';
+      try {
+        return (settings().fetchBy ?? (standard ? 'fetch' : 'connect')) === 'fetch';
+      } catch {
+        // A setting that cannot be is said where settings count; until then nothing moves.
+        return standard;
+      }
+    },
     pending: () => {
       if (gitDirectory === undefined) return undefined;
       pending ??= openPending(locateRepository(context.cwd, gitDirectory, context.env, configured).commonDirectory);

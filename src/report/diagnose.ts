@@ -42,5 +42,5 @@ export function formatDiagnosis(level: 'error' | 'warning' | 'fatal', diagnosis:
 /** One short line for Git's `! [remote rejected] … (<reason>)`: no line breaks, at most 70 characters. */
 export function shortReason(error: unknown): string {
   const { message } = diagnose(error);
-  return message.length <= 70 ? message : `${message.slice(0, 69)}…`;
+  return message.length <= 70 ? message : `${message.slice(0, 67)}...`;
 }

@@ -5,15 +5,18 @@ const longest = 1024;
 
 /** Foreign text (paths, ref names, server errors) made safe for a terminal and cut at 1 KiB. The only way it may be printed. */
 export function printable(text: string): string {
-  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  const cut = text.length > longest ? `${text.slice(0, longest)}...` : text;
   return cut.replace(unsafe, (character) => {
     const code = character.charCodeAt(0);
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
   });
 }
 
-/** A URL without user information and query, printable. Text that is no URL comes back as it is, printable. */
+/**
+ * A URL without user information and query, printable; the names of remote helpers in front of it (`dvcexp::`) stay.
+ * Text that is no URL comes back as it is, printable.
+ */
 export function displayUrl(url: string): string {
-  const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@)?([^?#]*)/i.exec(url);
+  const match = /^((?:[a-z0-9][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@)?([^?#]*)/i.exec(url);
   return printable(match === null ? url : `${match[1]}${match[2]}`);
 }

@@ -1,22 +1,50 @@
-/** A running count of objects and bytes, drawn on stderr in the shape of Git's own meters. */
+/** A running count of objects and bytes, shown on stderr in the shape of Git's own meters. */
 export interface Meter {
   /** One more object is done. */
   object(): void;
   bytes(count: number): void;
+  /** Something else is about to be written: it begins a line of its own. The meter goes on below it. */
+  makeWay(): void;
   /** Draws the last state. Must be called, also after a failure (`done: false`), so that the next message starts a new line. */
   finish(done: boolean): void;
 }
 
+/**
+ * - `meter`: one line that is drawn over and over. Git asked for progress (`option progress true`).
+ * - `lines`: a line of its own now and then, for windows and logs that show stderr as it comes. Git GUIs ask for no
+ *   progress, and a person who waits in front of one has to see that something moves.
+ * - `none`: nothing.
+ */
+export type ProgressStyle = 'meter' | 'lines' | 'none';
+
 export interface ProgressOptions {
-  /** Git asked for progress (`option progress true`). */
-  readonly enabled: boolean;
+  readonly style: ProgressStyle;
   readonly write: (text: string) => void;
+  /** Milliseconds. */
   readonly now?: () => number;
-  /** Git's GIT_PROGRESS_DELAY: nothing is drawn before this, milliseconds. */
-  readonly delayMs?: number;
 }
 
-const redrawMs = 100;
+/**
+ * How progress is shown.
+ *
+ * @param asked Git said `option progress true`
+ * @param verbosity 0 for `-q`
+ */
+export function progressStyle(
+  asked: boolean,
+  verbosity: number,
+  env: Readonly<Record<string, string | undefined>>,
+): ProgressStyle {
+  if (verbosity === 0) return 'none';
+  if (asked) return 'meter';
+  // VS Code shows nothing before its Git has ended, and of a failure the first line: that must be the reason.
+  return env.VSCODE_GIT_COMMAND === undefined ? 'lines' : 'none';
+}
+
+/** Git's own meters wait a second and redraw ten times in one. */
+const meterMs = { first: 1000, gap: 100, longestGap: 100 };
+/** A gap doubles until it is a minute: a long transfer fills no log, and none looks dead. */
+const linesMs = { first: 2000, gap: 4000, longestGap: 60_000 };
 
 /** `12.3 MiB`, as Git prints amounts (strbuf_humanise_bytes). */
 export function formatBytes(count: number): string {
@@ -43,15 +71,19 @@ export interface Total {
   readonly bytes: number | undefined;
 }
 
-/** Opens a meter. Draws nothing when progress is not wanted, or the work is over soon. The percentage is of the bytes where their total is known. */
+/** Opens a meter. Shows nothing when progress is not wanted, or the work is over soon. The percentage is of the bytes where their total is known. */
 export function openMeter(title: string, total: Total, options: ProgressOptions): Meter {
   const now = options.now ?? Date.now;
   const started = now();
-  const delayMs = options.delayMs ?? 1000;
+  const { style, write } = options;
+  const pace = style === 'lines' ? linesMs : meterMs;
+  let gap = pace.gap;
+  let nextAt = started + pace.first;
   let objects = 0;
   let bytes = 0;
-  let drawnAt = 0;
+  /** The meter was drawn, and the line it is on. */
   let drawn = false;
+  let open = false;
   const line = (): string => {
     const [part, whole] = total.bytes ? [bytes, total.bytes] : [objects, total.objects];
     // Bytes of a try that failed are counted too; no part is more than the whole.
@@ -60,13 +92,17 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
     return `${title}: ${String(percent).padStart(3)}% (${objects}/${total.objects}), ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
   };
   const draw = (): void => {
-    if (!options.enabled) return;
+    if (style === 'none') return;
     const time = now();
-    if (time - started < delayMs || time - drawnAt < redrawMs) return;
-    drawnAt = time;
-    drawn = true;
-    options.write(`${line()}   \r`);
+    if (time < nextAt) return;
+    nextAt = time + gap;
+    gap = Math.min(gap * 2, pace.longestGap);
+    drawn ||= style === 'meter';
+    open = drawn;
+    write(style === 'meter' ? `${line()}   \r` : `${line()}\n`);
   };
+  // Bytes are handed to the system long before they arrive: without a clock the meter would stand still meanwhile.
+  const clock = style === 'none' ? undefined : setInterval(draw, 1000).unref();
   return {
     object(): void {
       objects += 1;
@@ -76,9 +112,15 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
       bytes += count;
       draw();
     },
+    makeWay(): void {
+      if (open) write('\n');
+      open = false;
+    },
     finish(done: boolean): void {
-      if (drawn) options.write(`${line()}${done ? ', done.' : ''}   \n`);
+      clearInterval(clock);
+      if (drawn) write(`${line()}${done ? ', done.' : ''}   \n`);
       drawn = false;
+      open = false;
     },
   };
 }

@@ -1,11 +1,13 @@
 import { diagnose, formatDiagnosis } from './diagnose.ts';
 import { printable } from './printable.ts';
-import { type Meter, openMeter, type Total } from './progress.ts';
+import { type Meter, openMeter, progressStyle, type Total } from './progress.ts';
 
 /** How we speak to people: on stderr, in Git's manner, as loud as Git was told to be. */
 export interface Voice {
   /** One line, unless `-q`. */
   say(line: string): void;
+  /** One line for whoever waits and watches; where progress is not shown, neither is this. */
+  remark(line: string): void;
   /** One line with `-v`. */
   detail(line: string): void;
   /** Never with `-q`. */
@@ -19,14 +21,26 @@ export interface Voice {
 
 export interface VoiceOptions {
   readonly stderr: (text: string) => void;
+  /** Git asked for progress. */
   readonly progress: boolean;
   readonly verbosity: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-export function openVoice({ stderr, progress, verbosity }: VoiceOptions): Voice {
+export function openVoice(options: VoiceOptions): Voice {
+  const { verbosity } = options;
+  const style = progressStyle(options.progress, verbosity, options.env);
+  let meter: Meter | undefined;
+  const stderr = (text: string): void => {
+    meter?.makeWay();
+    options.stderr(text);
+  };
   return {
     say(line) {
       if (verbosity > 0) stderr(`${printable(line)}\n`);
+    },
+    remark(line) {
+      if (style !== 'none') stderr(`${printable(line)}\n`);
     },
     detail(line) {
       if (verbosity > 1) stderr(`${printable(line)}\n`);
@@ -41,8 +55,11 @@ export function openVoice({ stderr, progress, verbosity }: VoiceOptions): Voice 
     },
     list(lines, most = 10) {
       for (const line of lines.slice(0, most)) stderr(`    ${printable(line)}\n`);
-      if (lines.length > most) stderr(`    … and ${lines.length - most} more\n`);
+      if (lines.length > most) stderr(`    ... and ${lines.length - most} more\n`);
     },
-    meter: (title, total) => openMeter(title, total, { enabled: progress && verbosity > 0, write: stderr }),
+    meter(title, total) {
+      meter = openMeter(title, total, { style, write: options.stderr });
+      return meter;
+    },
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HelperError } from '../model/error.ts';
-import type { Content, Operation } from '../model/operation.ts';
+import type { Content, Operation, TransferOperation } from '../model/operation.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { isKey, requireKey } from './key.ts';
@@ -53,7 +53,7 @@ function openBase(config: StorageConfig, create: boolean): Base {
       try {
         found = fs.statSync(path, { throwIfNoEntry: false });
       } catch (error) {
-        throw failure(error, `cannot open storage directory '${printable(path)}'`);
+        throw failure(error, (why) => `cannot open storage directory '${printable(path)}': ${why}`);
       }
       if (found?.isDirectory() === true) return true;
       if (found !== undefined) {
@@ -75,7 +75,7 @@ function statFile(base: Base, key: string): Entry | undefined {
   try {
     found = fs.statSync(join(base.path, key), { throwIfNoEntry: false });
   } catch (error) {
-    if (codeOf(error) !== 'ENOTDIR') throw failure(error, `cannot look up '${key}' in '${printable(base.path)}'`);
+    if (codeOf(error) !== 'ENOTDIR') throw failure(error, telling('cannot look into', base, key));
   }
   if (found?.isFile() === true) return { key, size: found.size };
   base.check();
@@ -109,27 +109,29 @@ function readFolder(base: Base, folder: string): fs.Dirent[] {
   } catch (error) {
     // Removed by somebody since we saw it, or never there: then it holds nothing.
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return [];
-    throw failure(error, `cannot list '${printable(join(base.path, folder))}'`);
+    throw failure(error, (why) => `cannot list '${printable(join(base.path, folder))}': ${why}`);
   }
 }
 
-async function* readFile(base: Base, key: string, operation: Operation): AsyncGenerator<Uint8Array> {
+async function* readFile(base: Base, key: string, operation: TransferOperation): AsyncGenerator<Uint8Array> {
   operation.signal.throwIfAborted();
-  const action = `cannot read '${key}' from '${printable(base.path)}'`;
-  const fd = openForReading(base, key, action);
+  const tell = telling('cannot read from', base, key);
+  const fd = openForReading(base, key, tell);
   try {
     const size = fs.fstatSync(fd).size;
     if (size <= chunkBytes) {
       const bytes = Buffer.allocUnsafe(size);
-      const length = guard(action, () => readFully(fd, bytes));
+      const length = guard(tell, () => readFully(fd, bytes));
+      operation.moved?.(length);
       if (length > 0) yield bytes.subarray(0, length);
       return;
     }
     for (;;) {
       operation.signal.throwIfAborted();
       const chunk = readChunk(fd, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
-      const { bytesRead, buffer } = await chunk.catch((error) => Promise.reject(failure(error, action)));
+      const { bytesRead, buffer } = await chunk.catch((error) => Promise.reject(failure(error, tell)));
       if (bytesRead === 0) return;
+      operation.moved?.(bytesRead);
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
@@ -147,7 +149,7 @@ function readFully(fd: number, bytes: Uint8Array): number {
   return length;
 }
 
-function openForReading(base: Base, key: string, action: string): number {
+function openForReading(base: Base, key: string, tell: Tell): number {
   const absent = (): HelperError => {
     base.check();
     return new HelperError('missing', `storage '${printable(base.path)}' has no object '${key}'`);
@@ -158,7 +160,7 @@ function openForReading(base: Base, key: string, action: string): number {
     fd = fs.openSync(join(base.path, key), fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) throw absent();
-    throw failure(error, action);
+    throw failure(error, tell);
   }
   if (fs.fstatSync(fd).isFile()) return fd;
   fs.closeSync(fd);
@@ -170,21 +172,21 @@ async function writeFile(
   folders: Set<string>,
   key: string,
   content: Content,
-  operation: Operation,
+  operation: TransferOperation,
 ): Promise<void> {
-  const action = `cannot write '${key}' to '${printable(base.path)}'`;
+  const tell = telling('cannot write to', base, key);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
   // The name DVC gives its own temporary files, which every reader of such a directory skips.
   const temporary = join(base.path, folder, `.${randomBytes(16).toString('base64url')}.tmp`);
-  const fd = guard(action, () => openForWriting(base, folders, folder, temporary));
+  const fd = guard(tell, () => openForWriting(base, folders, folder, temporary));
   let open = true;
   try {
-    const size = await writeStream(fd, content, operation, action);
+    const size = await writeStream(fd, content, operation, tell);
     if (size !== content.size) {
-      throw new HelperError('corrupt', `${action}: the source gave ${size} bytes where ${content.size} were announced`);
+      throw new HelperError('corrupt', tell(`the source gave ${size} bytes where ${content.size} were announced`));
     }
     operation.signal.throwIfAborted();
-    guard(action, () => {
+    guard(tell, () => {
       fs.fchmodSync(fd, 0o444);
       open = false;
       fs.closeSync(fd);
@@ -212,19 +214,20 @@ function openForWriting(base: Base, folders: Set<string>, folder: string, tempor
   return open();
 }
 
-async function writeStream(fd: number, content: Content, operation: Operation, action: string): Promise<number> {
+async function writeStream(fd: number, content: Content, operation: TransferOperation, tell: Tell): Promise<number> {
   let size = 0;
   for await (const chunk of content.open()) {
     operation.signal.throwIfAborted();
     for (let start = 0; start < chunk.length; ) {
       if (content.size <= chunkBytes) {
-        start += guard(action, () => fs.writeSync(fd, chunk, start));
+        start += guard(tell, () => fs.writeSync(fd, chunk, start));
       } else {
         const written = writeChunk(fd, chunk, start, chunk.length - start, null);
-        start += (await written.catch((error) => Promise.reject(failure(error, action)))).bytesWritten;
+        start += (await written.catch((error) => Promise.reject(failure(error, tell)))).bytesWritten;
       }
     }
     size += chunk.length;
+    operation.moved?.(chunk.length);
   }
   return size;
 }
@@ -248,11 +251,18 @@ function makeFolder(base: Base, folder: string): void {
   }
 }
 
-function guard<T>(action: string, work: () => T): T {
+/** The whole message for a reason. What it is about comes behind it: in front it would push the reason out of sight. */
+type Tell = (reason: string) => string;
+
+function telling(what: string, base: Base, key: string): Tell {
+  return (reason) => `${what} '${printable(base.path)}': ${reason} ('${key}')`;
+}
+
+function guard<T>(tell: Tell, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw failure(error, action);
+    throw failure(error, tell);
   }
 }
 
@@ -260,10 +270,13 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-const reasons: Readonly<Record<string, readonly [code: 'auth' | 'io' | 'unavailable', reason: string]>> = {
-  EACCES: ['auth', 'permission denied'],
-  EPERM: ['auth', 'operation not permitted'],
-  EROFS: ['auth', 'read-only file system'],
+type Reason = readonly [code: 'auth' | 'io' | 'unavailable', reason: string, hint?: string];
+
+const ask = 'ask whoever owns that directory to let you in';
+const reasons: Readonly<Record<string, Reason>> = {
+  EACCES: ['auth', 'permission denied', ask],
+  EPERM: ['auth', 'operation not permitted', ask],
+  EROFS: ['auth', 'read-only file system', 'mount it for writing'],
   ENOSPC: ['io', 'no space left on device'],
   EDQUOT: ['io', 'disk quota exceeded'],
   EMFILE: ['io', 'too many open files'],
@@ -277,9 +290,9 @@ const reasons: Readonly<Record<string, readonly [code: 'auth' | 'io' | 'unavaila
 };
 
 /** Errors of the file system in our words; ours pass unchanged. */
-function failure(error: unknown, action: string): unknown {
+function failure(error: unknown, tell: Tell): unknown {
   const code = codeOf(error);
   if (code === '' || error instanceof HelperError) return error;
-  const [kind, reason] = reasons[code] ?? (['io', code] as const);
-  return new HelperError(kind, `${action}: ${reason}`, { cause: error });
+  const [kind, reason, hint] = reasons[code] ?? (['io', code] as const);
+  return new HelperError(kind, tell(reason), { hints: hint === undefined ? [] : [hint], cause: error });
 }

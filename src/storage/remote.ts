@@ -1,5 +1,5 @@
 import type { HelperError } from '../model/error.ts';
-import type { Content, Operation } from '../model/operation.ts';
+import type { Content, Operation, TransferOperation } from '../model/operation.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 
 /** What a listing or a stat tells of one stored object. */
@@ -12,7 +12,7 @@ export interface Entry {
 
 /**
  * A place where DVC data lives: five verbs, no delete. Keys are relative to the remote's URL. A backend speaks its
- * service's language only: hashing, layout, order, progress and retries are above it. Errors are HelperError:
+ * service's language only: hashing, layout, order, progress and retries are above it, but only it knows which bytes have moved. Errors are HelperError:
  * `auth` refused, `missing` an absent key was `read` (and nothing else), `unavailable` the service or the base folder
  * cannot be reached, `io` the local side failed, `config` the options cannot work (no such bucket among them),
  * `corrupt` the content is not what it announced. All verbs may be called at the same time. What `content` throws and
@@ -32,13 +32,16 @@ export interface Storage {
    * come twice when a listing had to start again.
    */
   list(prefix: string, operation: Operation): AsyncIterable<Entry>;
-  /** The object's bytes from the start, in order. Stopping early frees the connection. */
-  read(key: string, operation: Operation): AsyncIterable<Uint8Array>;
+  /**
+   * The object's bytes from the start, in order. A chunk holds them until the next one is asked for: whoever needs it
+   * longer copies it. Stopping early frees the connection.
+   */
+  read(key: string, operation: TransferOperation): AsyncIterable<Uint8Array>;
   /**
    * Resolves only when the object is whole and visible under its key; until then nobody sees any of it. When
    * `content` throws, or the operation is aborted, nothing stays behind. Overwrites.
    */
-  write(key: string, content: Content, operation: Operation): Promise<void>;
+  write(key: string, content: Content, operation: TransferOperation): Promise<void>;
   /** Frees connections. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -74,6 +77,8 @@ export interface RetryPolicy {
 
 export interface Retry {
   readonly error: HelperError;
+  /** How often this request has failed by now. */
+  readonly tried: number;
   /** The service itself asked for less. */
   readonly throttled: boolean;
   readonly delayMs: number;

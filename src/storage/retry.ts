@@ -106,6 +106,6 @@ async function pause(
   // Full jitter: many clients that met the same failure must not come back at the same moment.
   const delayMs = Math.max(Math.random() * bound, policy.shortestMs, Math.min(wish, policy.longestWishMs));
   trace(() => `storage: ${what}: ${error.message}; try ${tried + 1} in ${Math.round(delayMs)} ms`);
-  policy.onRetry?.({ error, throttled: error instanceof BusyError, delayMs });
+  policy.onRetry?.({ error, tried, throttled: error instanceof BusyError, delayMs });
   await sleep(delayMs, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -5,7 +5,7 @@ import type { Operation } from '../model/operation.ts';
 import type { Settings } from '../model/settings.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
-import type { Storage } from '../storage/remote.ts';
+import type { Retry, Storage } from '../storage/remote.ts';
 import type { DownloadTools } from './download.ts';
 import { openLedger } from './ledger.ts';
 import type { Group } from './plan.ts';
@@ -67,8 +67,13 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     projects,
     toolsFor(group, direction) {
       let complaints = 0;
-      const onRetry = ({ throttled }: { readonly throttled: boolean }): void => {
+      let told = false;
+      const onRetry = ({ error, tried, throttled }: Retry): void => {
         if (throttled) complaints += 1;
+        // One failure may be a bad moment. After two somebody waits and has to know what for.
+        if (told || tried < 2) return;
+        told = true;
+        voice.remark(`dvcexp: ${error.message}; trying again`);
       };
       const ledger = openLedger(directory, group.storage, Math.floor(Date.now() / 1000));
       return {

@@ -226,24 +226,17 @@ async function placeOne(
   wanted: Wanted,
   storage: Storage,
   cache: Cache,
-  count: (bytes: number) => void,
+  moved: (bytes: number) => void,
   operation: Operation,
 ): Promise<number> {
   for (let tried = 1; ; tried++) {
     try {
-      return await cache.write(wanted.object, metered(storage.read(wanted.key, operation), count), operation);
+      return await cache.write(wanted.object, storage.read(wanted.key, { ...operation, moved }), operation);
     } catch (error) {
       const again =
         error instanceof HelperError && (error.code === 'unavailable' || error.code === 'corrupt') && tried < tries;
       if (!again || (error.code === 'corrupt' && tried > 1)) throw error;
     }
-  }
-}
-
-async function* metered(bytes: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncIterable<Uint8Array> {
-  for await (const chunk of bytes) {
-    count(chunk.length);
-    yield chunk;
   }
 }
 

@@ -118,7 +118,7 @@ export async function planPush(
     const [problem] = data.problems.filter((each) => !old.problems.has(`${each.path}\0${each.message}`));
     if (problem !== undefined && !settings.allowMissing) {
       const error = new HelperError('config', `cannot tell which data '${problem.path}' needs: ${problem.message}`, {
-        hints: ['mend the file, or push without looking at it: git push -o dvcexp.allow-missing …'],
+        hints: ['mend the file, or push without looking at it: git push -o dvcexp.allow-missing ...'],
       });
       for (const ref of refs) draft.problems.set(ref, error);
     }

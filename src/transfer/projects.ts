@@ -26,11 +26,15 @@ export interface PlacedOutput {
 export interface CommitData {
   readonly outputs: readonly PlacedOutput[];
   readonly problems: readonly Problem[];
+  /** The DVC projects of the commit: where they are, from the top of the repository, and their `.dvc/config`. */
+  readonly projects: readonly { readonly root: string; readonly config: Uint8Array | undefined }[];
 }
 
 export interface Projects {
   /** Outputs of every DVC project of a commit, with the configuration that counts for that commit. */
   of(commit: GitOid): Promise<CommitData>;
+  /** What counts for a project whose own `.dvc/config` is `config`. An error: it cannot be used. */
+  configure(root: string, config: Uint8Array | undefined): Config | HelperError;
 }
 
 export interface ProjectsOptions {
@@ -135,10 +139,15 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
         }
       }
     }
-    return { outputs, problems: projects.flatMap((project) => project.problems) };
+    return {
+      outputs,
+      problems: projects.flatMap((project) => project.problems),
+      projects: projects.map(({ root, config }) => ({ root, config })),
+    };
   };
 
   return {
+    configure: (root, config) => settle(root, config).config,
     async of(commit) {
       const { tree } = await repository.commit(commit);
       const known = byTree.get(tree);

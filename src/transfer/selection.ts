@@ -105,7 +105,9 @@ export async function reportFetch(
     voice.fail(
       `data of ${namesOf([...fatal])} is not here${request === undefined ? '' : ', so no ref was moved'}`,
       ...(again ? ['run the same command again: it goes on where it stopped'] : []),
-      ...(request === undefined ? [] : ['to get the refs without their data: git -c dvcexp.onFetchError=warn fetch …']),
+      ...(request === undefined
+        ? []
+        : ['to get the refs without their data: git -c dvcexp.onFetchError=warn fetch ...']),
     );
   } else if (brokenRefs.size + hopelessRefs.size > 0) {
     const without = [...new Set([...brokenRefs, ...hopelessRefs])];
@@ -121,7 +123,7 @@ function fetchCommand(refs: readonly string[], { context }: Session): string {
   const names = refs
     .slice(0, 3)
     .map((ref) => (ref.startsWith('refs/heads/') ? `${context.remoteName}/${ref.slice('refs/heads/'.length)}` : ref));
-  return `git dvcexp fetch ${names.join(' ')}${refs.length > 3 ? ' …' : ''}`;
+  return `git dvcexp fetch ${names.join(' ')}${refs.length > 3 ? ' ...' : ''}`;
 }
 
 function brokenRefsOf(results: readonly FetchResult[]): Set<RefName> {
@@ -144,7 +146,7 @@ function tellAbsent(
   if (context.settings.onAbsent === 'fail') voice.fail(message);
   else voice.warn(message);
   if (context.verbosity > 0) voice.list(absent.slice(0, 10).map(({ wanted, result }) => result.describe(wanted)));
-  if (absent.length > 10 && context.verbosity > 0) voice.list([`… and ${absent.length - 10} more`]);
+  if (absent.length > 10 && context.verbosity > 0) voice.list([`... and ${absent.length - 10} more`]);
 }
 
 /** One line when a fetch left data where it is. Costs no storage: what the cache lacks is what was left. */

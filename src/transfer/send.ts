@@ -1,5 +1,5 @@
 import { isListing, type Key } from '../model/object.ts';
-import type { Content, Operation } from '../model/operation.ts';
+import type { Operation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
 import { concernsOneObject } from './missing.ts';
@@ -34,7 +34,7 @@ export async function send(
       : fixedLimit(tools.jobs);
   const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
     try {
-      await storage.write(wanted.key, metered(cache.content(wanted.object), meter.bytes), inner);
+      await storage.write(wanted.key, cache.content(wanted.object), { ...inner, moved: meter.bytes });
       objects += 1;
       bytes += sizes.get(wanted.key) ?? 0;
       state.stored.add(wanted.key);
@@ -81,16 +81,4 @@ function withholdListings(state: UploadState): void {
     const lost = leaves?.find((leaf) => state.faults.has(leaf));
     if (lost !== undefined && !state.faults.has(key)) state.faults.set(key, state.faults.get(lost));
   }
-}
-
-function metered(content: Content, count: (bytes: number) => void): Content {
-  return {
-    size: content.size,
-    async *open() {
-      for await (const chunk of content.open()) {
-        count(chunk.length);
-        yield chunk;
-      }
-    },
-  };
 }

@@ -40,7 +40,7 @@ export function reportMissing(group: Group, storage: Storage, state: UploadState
   tools.voice.list([...lines, ...missed.slice(11).map(() => '')]);
   if (tools.allowMissing) return;
   tools.voice.say("hint: get the data with 'dvc fetch' or make it again with 'dvc repro', then push again");
-  tools.voice.say('hint: to push the refs without it: git push -o dvcexp.allow-missing …');
+  tools.voice.say('hint: to push the refs without it: git push -o dvcexp.allow-missing ...');
 }
 
 function bytesInCache(group: Group, state: UploadState, key: Key): Uint8Array | undefined {
@@ -76,7 +76,8 @@ function wordFor(fault: unknown): string {
 
 /** The whole group failed: every ref that still misses something in it does too. */
 export function failAll(state: UploadState, error: unknown, tools: UploadTools): Uploaded {
-  tools.voice.fail(error);
+  const passing = error instanceof HelperError && error.code === 'unavailable';
+  tools.voice.fail(error, ...(passing ? ['refs that need this data stay here; push again when storage answers'] : []));
   const failed = new Map<RefName, string>();
   for (const wanted of state.wanted.values()) {
     if (tools.ledger.has(wanted.key) && !isListing(wanted.object.id)) continue;

@@ -1,5 +1,5 @@
 import type { Cache } from '../dvc/cache.ts';
-import { verified } from '../dvc/hash.ts';
+import { damaged, digestOf, isNamed } from '../dvc/hash.ts';
 import { parseListing, parseListingIds } from '../dvc/listing.ts';
 import type { RefName } from '../model/git.ts';
 import { type DvcObject, isListing, type Key, keyOf } from '../model/object.ts';
@@ -70,15 +70,17 @@ export function describe(wanted: Wanted, listingBytes: (key: Key) => Uint8Array 
   if (wanted.from === undefined) return `${top} ${name}`;
   const bytes = listingBytes(wanted.from);
   const entry = bytes === undefined ? undefined : parseListing(bytes, top).find(({ id }) => id === wanted.object.id);
-  return `${top}/${entry?.relpath ?? '…'} ${name}`;
+  return `${top}/${entry?.relpath ?? '...'} ${name}`;
 }
 
 /** A whole listing from storage, proven against its name. Throws `missing` when storage has not got it. */
 export async function readListing(object: DvcObject, storage: Storage, operation: Operation): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  const source = storage.read(keyOf(object), operation);
-  for await (const chunk of verified(object, source, storage.displayUrl)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  for await (const chunk of storage.read(keyOf(object), operation)) chunks.push(Buffer.from(chunk));
+  const bytes = Buffer.concat(chunks);
+  const digest = digestOf(object.kind, bytes);
+  if (!isNamed(object, digest)) throw damaged(object, digest, storage.displayUrl);
+  return bytes;
 }
 
 /** A listing's bytes from the cache; undefined when it is not there. A damaged one throws `corrupt`. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { HelperError } from '../../src/model/error.ts';
-import type { Content, Operation } from '../../src/model/operation.ts';
+import type { Content, Operation, TransferOperation } from '../../src/model/operation.ts';
 import type { Entry, Storage } from '../../src/storage/remote.ts';
 
 /** What the suite needs of a backend: fresh storage, and a look behind it. */
@@ -40,9 +40,9 @@ export function noise(size: number): Buffer {
   return bytes.fill(7, size - (size % 4));
 }
 
-export async function readAll(storage: Storage, key: string, to: Operation = operation): Promise<Buffer> {
+export async function readAll(storage: Storage, key: string, to: TransferOperation = operation): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of storage.read(key, to)) chunks.push(chunk);
+  for await (const chunk of storage.read(key, to)) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 
@@ -248,6 +248,25 @@ function testBigObjects(subject: Subject): void {
       await storage.write(key, contentOf(bytes, 300_000), operation);
       assert.equal((await storage.stat(key, operation))?.size, bytes.length);
       assert.equal(md5(await readAll(storage, key)), md5(bytes));
+    }));
+
+  test('whoever wants to know is told of every byte that moves, and before all have moved', () =>
+    within(subject, async (storage) => {
+      for (const [size, least] of [
+        [70_000, 1],
+        [1_500_000, 2],
+        [subject.bigBytes * 2 + 12_345, 3],
+      ] as const) {
+        const told: number[] = [];
+        const to = { ...operation, moved: (bytes: number) => void told.push(bytes) };
+        const sum = (): number => told.splice(0).reduce((all, bytes) => all + bytes, 0);
+        await storage.write(key, contentOf(noise(size), 300_000), to);
+        assert.ok(told.length >= least, `told ${told.length} times of ${size} bytes written`);
+        assert.equal(sum(), size);
+        await readAll(storage, key, to);
+        assert.ok(told.length >= least, `told ${told.length} times of ${size} bytes read`);
+        assert.equal(sum(), size);
+      }
     }));
 
   test('a read may be left early, time and again', () =>

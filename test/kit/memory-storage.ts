@@ -33,6 +33,7 @@ export function openMemoryStorage(objects: Map<string, Uint8Array> = new Map()):
       calls.push(`read ${key}`);
       const bytes = objects.get(key);
       if (bytes === undefined) throw new HelperError('missing', `'${key}' is not in memory://storage`);
+      operation.moved?.(bytes.length);
       yield bytes;
     },
     async write(key, content, operation) {
@@ -41,6 +42,7 @@ export function openMemoryStorage(objects: Map<string, Uint8Array> = new Map()):
       for await (const chunk of content.open()) {
         operation.signal.throwIfAborted();
         chunks.push(chunk);
+        operation.moved?.(chunk.length);
       }
       objects.set(key, Buffer.concat(chunks));
     },

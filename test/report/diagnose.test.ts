@@ -8,12 +8,13 @@ import { openVoice } from '../../src/report/voice.ts';
 test('foreign text is safe on a terminal and has an end', () => {
   assert.equal(printable('a\u001b[31mb\u0007\u009b\u202ec\n'), 'a\\x1b[31mb\\x07\\x9b\\u202ec\\x0a');
   assert.equal(printable('ü ✓ 日本'), 'ü ✓ 日本');
-  assert.equal(printable('x'.repeat(5000)).length, 1025);
+  assert.equal(printable('x'.repeat(5000)).length, 1027);
 });
 
 test('URLs are shown without user, password and query', () => {
   assert.equal(displayUrl('https://user:secret@host/path?sig=secret#x'), 'https://host/path');
   assert.equal(displayUrl('s3://bucket/prefix'), 's3://bucket/prefix');
+  assert.equal(displayUrl('dvcexp::x::https://user:secret@host/path'), 'dvcexp::x::https://host/path');
   assert.equal(displayUrl('/a/path with@sign'), '/a/path with@sign');
 });
 
@@ -41,20 +42,30 @@ test('the reason Git shows is one short line', () => {
 test('each verbosity says what belongs to it', () => {
   const heard = (verbosity: number): string => {
     let text = '';
-    const voice = openVoice({ stderr: (more) => (text += more), progress: false, verbosity });
+    const voice = openVoice({ stderr: (more) => (text += more), progress: false, env: {}, verbosity });
     voice.say('say');
+    voice.remark('remark');
     voice.detail('detail');
     voice.warn('warn');
     voice.fail('fail');
     return text;
   };
   assert.equal(heard(0), 'error: fail\n');
-  assert.equal(heard(1), 'say\nwarning: warn\nerror: fail\n');
-  assert.equal(heard(2), 'say\ndetail\nwarning: warn\nerror: fail\n');
+  assert.equal(heard(1), 'say\nremark\nwarning: warn\nerror: fail\n');
+  assert.equal(heard(2), 'say\nremark\ndetail\nwarning: warn\nerror: fail\n');
+});
+
+test('VS Code shows the first line as the reason of a failure, so nothing passing comes before it', () => {
+  let text = '';
+  const env = { VSCODE_GIT_COMMAND: 'fetch' };
+  const voice = openVoice({ stderr: (more) => (text += more), progress: false, env, verbosity: 1 });
+  voice.remark('dvcexp: trying again');
+  voice.fail('fail');
+  assert.equal(text, 'error: fail\n');
 });
 
 test('a long list is cut and says how much is left', () => {
   let text = '';
-  openVoice({ stderr: (more) => (text += more), progress: false, verbosity: 1 }).list(['a', 'b', 'c'], 2);
-  assert.equal(text, '    a\n    b\n    … and 1 more\n');
+  openVoice({ stderr: (more) => (text += more), progress: false, env: {}, verbosity: 1 }).list(['a', 'b', 'c'], 2);
+  assert.equal(text, '    a\n    b\n    ... and 1 more\n');
 });

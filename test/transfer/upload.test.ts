@@ -59,7 +59,7 @@ const group = (...needs: readonly { object: DvcObject; path: string; refs: reado
 });
 
 const tools = (storage: ReturnType<typeof openMemoryStorage>, extra: Partial<UploadTools> = {}): UploadTools => ({
-  voice: openVoice({ stderr: (text) => (said += text), progress: false, verbosity: 1 }),
+  voice: openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 1 }),
   ledger: openLedger(join(directory, 'git'), config, 1000),
   open: async () => storage,
   throttled: () => 0,

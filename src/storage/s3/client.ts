@@ -5,12 +5,16 @@ import type { StorageContext } from '../remote.ts';
 import { type Repeat, retrying } from '../retry.ts';
 import { type Identity, openKeychain } from './credentials.ts';
 import { type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
+import type { WireRequest, WireResponse } from './request.ts';
 import { type Headers, isRegion, type S3Settings } from './settings.ts';
 import { emptyPayload, encodePart, encodePath, openSigner, sha256, unsignedPayload } from './signature.ts';
-import { openWire, type WireRequest, type WireResponse } from './wire.ts';
+import { openWire } from './wire.ts';
 
 export interface Call {
-  /** What is being done, for messages: `cannot write 'key' to 's3://…'`. */
+  /**
+   * What cannot be done, for messages: `cannot write to 's3://bucket'`. The object's name comes behind the reason, if
+   * at all: in front of it, it would push the reason out of sight.
+   */
   readonly action: string;
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Of the object, without the remote's prefix; undefined for the bucket itself. */
@@ -25,6 +29,8 @@ export interface Call {
   /** Statuses beside 2xx that the caller reads himself. */
   readonly expects?: readonly number[];
   readonly admit?: WireRequest['admit'];
+  readonly into?: WireRequest['into'];
+  readonly moved?: WireRequest['moved'];
 }
 
 /** One bucket, spoken to in signed requests. Follows it to its region, corrects the clock, renews keys, tries again. */
@@ -48,18 +54,27 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
   let clockMs = 0;
 
   const wireRequest = (call: Call, identity: Identity): WireRequest => {
-    const { method, query = '', headers = [], body, extra = none, admit } = call;
+    const { method, query = '', headers = [], body, extra = none, admit, into, moved } = call;
     const path = call.key === undefined ? base || '/' : `${base}/${encodePath(settings.prefix + call.key)}`;
     const sent =
       method === 'PUT' || method === 'POST' ? ['content-length', String(body?.length ?? 0), ...extra] : extra;
     const target = query === '' ? path : `${path}?${query}`;
     if (identity.keys === undefined) {
-      return { method, host, path: target, headers: ['host', host, ...headers.flat(), ...sent], body, admit };
+      return {
+        method,
+        host,
+        path: target,
+        headers: ['host', host, ...headers.flat(), ...sent],
+        body,
+        admit,
+        into,
+        moved,
+      };
     }
     const payload = payloadOf(body, settings.secure);
     const signed = sign({ method, host, path, query, headers, payload }, identity.keys, region, Date.now() + clockMs);
     signed.push('accept-encoding', 'identity', ...sent);
-    return { method, host, path: target, headers: signed, body, admit };
+    return { method, host, path: target, headers: signed, body, admit, into, moved };
   };
 
   /** What the complaint asks for and we can give; false when it is final. */
@@ -93,7 +108,7 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
       // An absent bucket is never an absent object.
       if (call.expects?.includes(status) === true && complaint.code !== 'NoSuchBucket') return response;
       // Three: a bucket that moved, a clock that is wrong and keys that are old may come together.
-      if (turn > 3 || !(await adapt(complaint, used))) throw complaintError(call.action, complaint, identity, settings);
+      if (turn > 3 || !(await adapt(complaint, used))) throw complaintError(call, complaint, identity, settings);
     }
   };
 

@@ -27,10 +27,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 // Renewed this long before the end, so that no request is under way when it comes.
 const marginMs = 5 * 60_000;
 
-export function openKeychain(settings: S3Settings, env: Env): Keychain {
+/** @param patienceMs how long programs and services that make keys may take */
+export function openKeychain(settings: S3Settings, env: Env, patienceMs = 120_000): Keychain {
   let current: Promise<Identity> | undefined;
   let renewal: Promise<Identity> | undefined;
-  const lookup = openLookup(settings, env);
+  const lookup = openLookup(settings, env, patienceMs);
   const refresh = async (used: Identity): Promise<Identity> => {
     renewal ??= lookup(true).finally(() => {
       renewal = undefined;
@@ -61,9 +62,9 @@ export function openKeychain(settings: S3Settings, env: Env): Keychain {
 }
 
 /** The order of DVC and botocore: the remote's own keys, the environment, the profile, then whatever takes time. */
-function openLookup(settings: S3Settings, env: Env): (again: boolean) => Promise<Identity> {
+function openLookup(settings: S3Settings, env: Env, patienceMs: number): (again: boolean) => Promise<Identity> {
   const { keys } = settings;
-  const chain = openChain(settings, env);
+  const chain = openChain(settings, env, patienceMs);
   return async (again) => {
     const { profile } = keys;
     if (keys.explicit !== undefined) {
@@ -124,7 +125,7 @@ function needsChain(keys: KeySettings): boolean {
  * The AWS SDK's chain, for single sign-on, roles, web identity, processes, containers and instances. Loaded when first
  * needed: it takes a tenth of a second. It only ever sees the user's own files.
  */
-function openChain(settings: S3Settings, env: Env): (again: boolean) => Promise<Identity> {
+function openChain(settings: S3Settings, env: Env, patienceMs: number): (again: boolean) => Promise<Identity> {
   const { keys } = settings;
   const named = keys.profileChosen || keys.profile.name !== 'default';
   let provide: ((options: { forceRefresh: boolean }) => Promise<Provided>) | undefined;
@@ -152,7 +153,7 @@ function openChain(settings: S3Settings, env: Env): (again: boolean) => Promise<
           logger: silent,
         });
       }
-      const found = await provide({ forceRefresh: again });
+      const found = await within(patienceMs, provide({ forceRefresh: again }));
       return {
         keys: { id: found.accessKeyId, secret: found.secretAccessKey, token: found.sessionToken },
         ...(named
@@ -164,6 +165,24 @@ function openChain(settings: S3Settings, env: Env): (again: boolean) => Promise<
       throw noKeys(settings, error);
     }
   };
+}
+
+class OutOfPatience extends Error {}
+
+/** A `credential_process` that asks a question gets no answer from us, and would wait for one without end. */
+async function within<T>(patienceMs: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    const error = new OutOfPatience(
+      `no answer within ${patienceMs / 1000} s (does 'credential_process' ask something?)`,
+    );
+    timer = setTimeout(reject, patienceMs, error);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 interface Provided {
@@ -183,7 +202,9 @@ function noKeys(settings: S3Settings, cause: unknown): HelperError {
   const flag = name === 'default' ? '' : ` --profile ${name}`;
   const sso = profile.settings.sso_session ?? profile.settings.sso_start_url;
   const why =
-    cause instanceof Error && needsChain(settings.keys) ? `: ${printable(cause.message).replace(/\.$/, '')}` : '';
+    cause instanceof Error && (cause instanceof OutOfPatience || needsChain(settings.keys))
+      ? `: ${printable(cause.message).replace(/\.$/, '')}`
+      : '';
   const hints = [
     sso === undefined ? `set them up with: aws configure${flag}` : `sign in with: aws sso login${flag}`,
     'or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',

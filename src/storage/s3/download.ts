@@ -1,13 +1,13 @@
 import { HelperError } from '../../model/error.ts';
 import type { Budget } from './budget.ts';
 import type { Client } from './client.ts';
+import type { WireResponse } from './request.ts';
 import type { Headers } from './settings.ts';
-import type { WireResponse } from './wire.ts';
 
 const mib = 1024 * 1024;
 /** Objects are asked for in ranges of this size; most come whole with the first. */
-const rangeBytes: number = 4 * mib;
-const rangesAtOnce = 5;
+export const rangeBytes: number = 16 * mib;
+const rangesAtOnce = 3;
 // A service that knows no ranges must not fill the memory.
 const mostUnranged: number = 64 * mib;
 
@@ -21,6 +21,7 @@ export interface Download {
   readonly absent: () => HelperError;
   readonly objectHeaders: Headers;
   readonly signal: AbortSignal;
+  readonly moved?: ((bytes: number) => void) | undefined;
 }
 
 interface Piece {
@@ -45,10 +46,13 @@ async function* downloadRest(download: Download, known: Known): AsyncGenerator<U
   const stop = new AbortController();
   const inner = { ...download, signal: AbortSignal.any([download.signal, stop.signal]) };
   const ahead: Promise<Piece>[] = [];
+  const spare: Buffer[] = [];
   let next = rangeBytes;
   const fill = (): void => {
     for (; next < known.total && ahead.length < rangesAtOnce; next += rangeBytes) {
-      const piece = fetchRange(inner, next, known);
+      const length = Math.min(rangeBytes, known.total - next);
+      const into = (length === rangeBytes ? spare.pop() : undefined) ?? Buffer.from(new SharedArrayBuffer(length));
+      const piece = fetchRange(inner, next, { ...known, into });
       // Met when its turn comes; a reader who left does not want to know.
       piece.catch(() => {});
       ahead.push(piece);
@@ -63,6 +67,7 @@ async function* downloadRest(download: Download, known: Known): AsyncGenerator<U
       } finally {
         piece.release();
       }
+      spare.push(...piece.response.chunks.filter(({ length }) => length === rangeBytes));
     }
   } finally {
     stop.abort();
@@ -76,22 +81,37 @@ interface Known {
   readonly match: string | undefined;
 }
 
+interface Rest extends Known {
+  /** To be filled by the range. Shared memory: another thread may hash it while this one writes it. */
+  readonly into: Buffer;
+}
+
 /** One range, whole. The first (`known` undefined) finds out how big the object is. */
-async function fetchRange(download: Download, start: number, known?: Known): Promise<Piece> {
-  const { client, key, action, objectHeaders, budget, signal } = download;
+async function fetchRange(download: Download, start: number, known?: Rest): Promise<Piece> {
+  const { client, key, action, objectHeaders, budget, signal, moved } = download;
   const end = Math.min(known?.total ?? Number.POSITIVE_INFINITY, start + rangeBytes) - 1;
   let release = (): void => {};
   const hold = async (bytes: number): Promise<void> => {
     release();
-    if (bytes > mostUnranged) throw new HelperError('unsupported', `${action}: the service ignores byte ranges`);
+    if (bytes > mostUnranged)
+      throw new HelperError('unsupported', `${action}: the service ignores byte ranges ('${key}')`);
     release = await budget.take(bytes, signal);
   };
   try {
     if (known !== undefined) await hold(end + 1 - start);
     const range = ['range', `bytes=${start}-${end}`];
     const extra = known?.match === undefined ? range : [...range, 'if-match', known.match];
-    const call = { action, method: 'GET', key, headers: objectHeaders, extra, expects: [404, 412, 416] } as const;
-    const response = await client.request(known === undefined ? { ...call, admit: hold } : call, signal);
+    const call = {
+      action,
+      method: 'GET',
+      key,
+      headers: objectHeaders,
+      extra,
+      expects: [404, 412, 416],
+      moved,
+    } as const;
+    const how = known === undefined ? { admit: hold } : { into: known.into };
+    const response = await client.request({ ...call, ...how }, signal);
     check(response, download, start, known);
     return { response, release };
   } catch (error) {
@@ -119,5 +139,5 @@ function check(response: WireResponse, download: Download, start: number, known:
   if (asked && (known === undefined || (total === known.total && to === Math.min(total, start + rangeBytes) - 1)))
     return;
   const why = status === 412 ? 'the object changed meanwhile' : 'the service sent other bytes than were asked for';
-  throw new HelperError('unavailable', `${download.action}: ${why}`);
+  throw new HelperError('unavailable', `${download.action}: ${why} ('${download.key}')`);
 }

@@ -2,8 +2,8 @@ import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { BusyError } from '../retry.ts';
 import type { Identity } from './credentials.ts';
+import { stalled, type WireResponse } from './request.ts';
 import type { S3Settings } from './settings.ts';
-import { stalled, type WireResponse } from './wire.ts';
 
 /** What the service says about a request that it did not fulfil. */
 export interface Complaint {
@@ -75,11 +75,11 @@ export const expired: RegExp = /^(?:ExpiredToken|ExpiredTokenException|TokenRefr
 export const skewed = 'RequestTimeTooSkewed';
 
 /**
- * The error for a complaint. `action` says what could not be done, on which storage.
+ * The error for a complaint about a call: what could not be done, on which storage, and the object it was about.
  * `auth` for refusals, `config` for an absent bucket and other mistakes, `unavailable` for what may pass.
  */
 export function complaintError(
-  action: string,
+  { action, key }: { readonly action: string; readonly key?: string },
   complaint: Complaint,
   identity: Identity,
   settings: S3Settings,
@@ -123,7 +123,7 @@ export function complaintError(
       hints: [`name it: dvc remote modify ${settings.remote} region <region>`],
     });
   }
-  return new HelperError('config', `${action}: ${detail}`);
+  return new HelperError('config', `${action}: ${detail}${key === undefined ? '' : ` ('${key}')`}`);
 }
 
 /** The error for a connection that did not work out. An abort passes unchanged. */
@@ -142,12 +142,15 @@ export function wireError(action: string, error: unknown, settings: S3Settings):
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
     return new HelperError('config', `${action}: the server does not speak TLS (${code})`, {
-      hints: [`an endpoint without TLS is written 'http://…': dvc remote modify ${remote} endpointurl http://…`],
+      hints: [`an endpoint without TLS is written 'http://...': dvc remote modify ${remote} endpointurl http://...`],
       cause: error,
     });
   }
   const said = code === stalled ? error.message : (reasons[code] ?? printable(code === '' ? error.message : code));
-  return new HelperError('unavailable', `${action}: ${said}`, { cause: error });
+  const { endpoint, secure } = settings;
+  const url = endpoint && `${secure ? 'https' : 'http'}://${endpoint.host}`;
+  const hints = url === undefined ? [] : [`can this machine reach '${printable(url)}', the endpoint of '${remote}'?`];
+  return new HelperError('unavailable', `${action}: ${said}`, { hints, cause: error });
 }
 
 const reasons: Readonly<Record<string, string>> = {

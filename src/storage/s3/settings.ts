@@ -224,7 +224,7 @@ const creation: readonly (readonly [option: string, header: string])[] = [
 
 function createHeaders(options: Section, fail: Fault): Headers {
   const grants = Object.keys(options).some((key) => key.startsWith('grant_'));
-  if (grants && options.acl !== undefined) throw fail("'acl' and 'grant_…' exclude each other");
+  if (grants && options.acl !== undefined) throw fail("'acl' and 'grant_...' exclude each other");
   return creation.flatMap(([option, header]) => {
     const value = options[option];
     if (value === undefined || value === '') return [];

@@ -26,16 +26,35 @@ export const openS3Storage: OpenStorage = async (config, context) => {
     canList: true,
     stat: async (key, operation) => stat(requireKey(key), operation),
     list: (prefix, operation) => listObjects(settings, client, prefix, operation),
-    read(key, { signal }) {
+    read(key, { signal, moved }) {
       const absent = (): HelperError =>
         new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
-      const action = `cannot read '${requireKey(key)}' from '${settings.displayUrl}'`;
-      return downloadObject({ client, budget: memory, key, action, absent, objectHeaders, signal });
+      const action = `cannot read from '${settings.displayUrl}'`;
+      return downloadObject({
+        client,
+        budget: memory,
+        key: requireKey(key),
+        action,
+        absent,
+        objectHeaders,
+        signal,
+        moved,
+      });
     },
-    async write(key, content, { signal }) {
+    async write(key, content, { signal, moved }) {
       signal.throwIfAborted();
-      const action = `cannot write '${requireKey(key)}' to '${settings.displayUrl}'`;
-      await uploadObject({ client, budget: memory, key, action, content, createHeaders, objectHeaders, signal });
+      const action = `cannot write to '${settings.displayUrl}'`;
+      await uploadObject({
+        client,
+        budget: memory,
+        key: requireKey(key),
+        action,
+        content,
+        createHeaders,
+        objectHeaders,
+        signal,
+        moved,
+      });
     },
     async close() {
       client.close();
@@ -51,7 +70,7 @@ function openStat(
   // An answer to HEAD has no body, so that its 404 may as well mean the bucket: until we have met it, ask with GET.
   let bucketSeen = false;
   return async (key, { signal }) => {
-    const action = `cannot look up '${key}' in '${settings.displayUrl}'`;
+    const action = `cannot look into '${settings.displayUrl}'`;
     const expects = [400, 403, 404];
     const head = await client.request({ action, method: 'HEAD', key, headers: objectHeaders, expects }, signal);
     if (head.status === 404 && bucketSeen) return undefined;

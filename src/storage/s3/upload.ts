@@ -25,6 +25,7 @@ export interface Upload {
   readonly createHeaders: Headers;
   readonly objectHeaders: Headers;
   readonly signal: AbortSignal;
+  readonly moved?: ((bytes: number) => void) | undefined;
 }
 
 export async function uploadObject(upload: Upload): Promise<void> {
@@ -33,9 +34,9 @@ export async function uploadObject(upload: Upload): Promise<void> {
   const release = content.size > smallBytes ? await budget.take(content.size, signal) : undefined;
   try {
     const body = await readWhole(upload);
-    const { client, key, action, createHeaders, objectHeaders } = upload;
+    const { client, key, action, createHeaders, objectHeaders, moved } = upload;
     const headers = [...createHeaders, ...objectHeaders];
-    await client.request({ action, method: 'PUT', key, headers, body }, signal);
+    await client.request({ action, method: 'PUT', key, headers, body, moved }, signal);
   } finally {
     release?.();
   }
@@ -45,7 +46,7 @@ function wrongSize(upload: Upload, size: number): HelperError {
   const found = size > upload.content.size ? 'more' : `${size}`;
   return new HelperError(
     'corrupt',
-    `${upload.action}: the source gave ${found} bytes where ${upload.content.size} were announced`,
+    `${upload.action}: the source gave ${found} bytes where ${upload.content.size} were announced ('${upload.key}')`,
   );
 }
 
@@ -94,7 +95,8 @@ async function uploadInParts(upload: Upload): Promise<void> {
   const headers = [...upload.createHeaders, ...objectHeaders];
   const begun = await client.request({ action, method: 'POST', key, query: 'uploads=', headers }, signal);
   const id = element(textOf(begun), 'UploadId');
-  if (id === undefined) throw new HelperError('unavailable', `${action}: the service named no multipart upload`);
+  if (id === undefined)
+    throw new HelperError('unavailable', `${action}: the service named no multipart upload ('${key}')`);
   try {
     await complete(upload, id, await sendParts(upload, id));
   } catch (error) {
@@ -105,7 +107,7 @@ async function uploadInParts(upload: Upload): Promise<void> {
 
 /** Sends parts as they fill up, a few at once. Answers their ETags. After a failure it waits for those under way. */
 async function sendParts(upload: Upload, id: string): Promise<readonly string[]> {
-  const { client, key, action, objectHeaders, content, budget } = upload;
+  const { client, key, action, objectHeaders, content, budget, moved } = upload;
   const size = Math.max(partBytes, Math.ceil(content.size / mostParts / mib) * mib);
   const stop = new AbortController();
   const signal = AbortSignal.any([upload.signal, stop.signal]);
@@ -116,7 +118,8 @@ async function sendParts(upload: Upload, id: string): Promise<readonly string[]>
   const send = async (number: number, body: Buffer, free: () => void): Promise<void> => {
     try {
       const query = `partNumber=${number}&uploadId=${encodePart(id)}`;
-      const sent = await client.request({ action, method: 'PUT', key, query, headers: objectHeaders, body }, signal);
+      const call = { action, method: 'PUT', key, query, headers: objectHeaders, body, moved } as const;
+      const sent = await client.request(call, signal);
       tags[number - 1] = sent.headers.etag ?? '';
       if (body.length === size) buffers.push(body);
     } catch (error) {
@@ -166,7 +169,7 @@ async function complete(upload: Upload, id: string, tags: readonly string[]): Pr
     return;
   throw new HelperError(
     'unavailable',
-    `${action}: the parts could not be joined (${element(text, 'Code') ?? done.status})`,
+    `${action}: the parts could not be joined (${element(text, 'Code') ?? done.status}, '${key}')`,
   );
 }
 

@@ -1,31 +1,11 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type Lane, openLane } from './lane.ts';
 import { openTunnel, parseProxy, proxyHeaders } from './proxy.ts';
+import { stalled, type WireRequest, type WireResponse } from './request.ts';
 import type { S3Settings } from './settings.ts';
-
-export interface WireRequest {
-  readonly method: string;
-  /** `host` or `host:port`. */
-  readonly host: string;
-  /** With the query. */
-  readonly path: string;
-  /** Names and values in turn. */
-  readonly headers: readonly string[];
-  readonly body?: Uint8Array | undefined;
-  /** Asked before a body of some size is taken into memory; nothing is read from the connection until it answers. */
-  readonly admit?: ((bytes: number) => Promise<void>) | undefined;
-}
-
-export interface WireResponse {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  /** The whole body. */
-  readonly chunks: readonly Buffer[];
-  /** Bytes in `chunks`. */
-  readonly length: number;
-}
 
 /** One kept set of connections. `send` answers whole responses or rejects with the error of the socket. */
 export interface Wire {
@@ -35,8 +15,7 @@ export interface Wire {
 
 // A response up to this size needs no leave to be held in memory.
 const smallBytes = 256 * 1024;
-/** `code` of the errors that this file makes itself. */
-export const stalled = 'DVCEXP_STALLED';
+const sliceBytes = 256 * 1024;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -44,14 +23,32 @@ export function openWire(settings: S3Settings, env: Env): Wire {
   const agent = settings.secure ? openTlsAgent(settings, env) : new http.Agent(agentOptions(settings));
   const request = settings.secure ? https.request : http.request;
   const targets = new Map<string, Target>();
+  const lanes = new Map<string, Lane>();
+  /** None through a proxy: the long way knows how to speak to it. */
+  const laneOf = (wanted: WireRequest, { host, port, plainProxy }: Target): Lane | undefined => {
+    if (plainProxy !== undefined || parseProxy(settings.secure, wanted.host, env) !== undefined) return undefined;
+    let lane = lanes.get(wanted.host);
+    if (lane === undefined) {
+      const tls = settings.secure ? { ...tlsOptions(settings), servername: isIP(host) > 0 ? '' : host } : undefined;
+      const { connectMs, stallMs } = settings;
+      lane = openLane({ host, port: Number(port), tls, connectMs, stallMs });
+      lanes.set(wanted.host, lane);
+    }
+    return lane;
+  };
   return {
-    send(wanted, signal) {
+    async send(wanted, signal) {
       let target = targets.get(wanted.host);
       if (target === undefined) {
         target = targetOf(wanted.host, settings.secure, env);
         targets.set(wanted.host, target);
       }
       const { host, port, plainProxy } = target;
+      const { into } = wanted;
+      if (into !== undefined) {
+        const headers = await laneOf(wanted, target)?.fill(wanted, into, signal);
+        if (headers !== undefined) return { status: 206, headers, chunks: [into], length: into.length };
+      }
       const outgoing = request({
         host,
         port,
@@ -63,7 +60,10 @@ export function openWire(settings: S3Settings, env: Env): Wire {
       });
       return exchange(outgoing, wanted, settings, signal);
     },
-    close: () => agent.destroy(),
+    close() {
+      for (const lane of lanes.values()) lane.close();
+      agent.destroy();
+    },
   };
 }
 
@@ -92,8 +92,12 @@ type Connect = (
   done: (error: Error | null, socket?: Duplex) => void,
 ) => Duplex | undefined;
 
+function tlsOptions({ ca, verifyTls }: S3Settings): { readonly ca?: string; readonly rejectUnauthorized: boolean } {
+  return { ...(ca === undefined ? {} : { ca }), rejectUnauthorized: verifyTls };
+}
+
 function openTlsAgent(settings: S3Settings, env: Env): https.Agent {
-  const tls = { ...(settings.ca === undefined ? {} : { ca: settings.ca }), rejectUnauthorized: settings.verifyTls };
+  const tls = tlsOptions(settings);
   const agent = new https.Agent({ ...agentOptions(settings), ...tls });
   const direct = (agent as unknown as { createConnection: Connect }).createConnection.bind(agent);
   const createConnection: Connect = (options, done) => {
@@ -143,8 +147,23 @@ function exchange(
         resolve(answer);
       }, fail);
     });
-    outgoing.end(wanted.body);
+    sendBody(outgoing, wanted);
   });
+}
+
+/** In slices where somebody wants to know how far it is: a body written at once is only told of when all of it has gone. */
+function sendBody(outgoing: http.ClientRequest, { body, moved }: WireRequest): void {
+  if (body === undefined || moved === undefined) return void outgoing.end(body);
+  const next = (at: number): void => {
+    const slice = body.subarray(at, at + sliceBytes);
+    if (slice.length === 0) return void outgoing.end();
+    outgoing.write(slice, (error) => {
+      if (error) return;
+      moved(slice.length);
+      next(at + slice.length);
+    });
+  };
+  next(0);
 }
 
 function limitConnect(socket: Socket, settings: S3Settings, expire: () => void): void {
@@ -164,10 +183,13 @@ function collect(
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    // What a refusal says is no content.
+    const moved = wanted.method === 'GET' && (response.statusCode ?? 0) < 300 ? wanted.moved : undefined;
     const flow = (): void => {
       response.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         length += chunk.length;
+        moved?.(chunk.length);
       });
     };
     response.on('error', reject);

@@ -7,7 +7,7 @@ import { HelperError } from '../../../src/model/error.ts';
 import type { Retry } from '../../../src/storage/remote.ts';
 import { type Budget, openBudget } from '../../../src/storage/s3/budget.ts';
 import { openClient } from '../../../src/storage/s3/client.ts';
-import { downloadObject } from '../../../src/storage/s3/download.ts';
+import { downloadObject, rangeBytes } from '../../../src/storage/s3/download.ts';
 import { readS3Settings } from '../../../src/storage/s3/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
 
@@ -60,26 +60,28 @@ const whole = async (budget: Budget, bytes: number): Promise<void> =>
 
 test('waiting for memory, or for the reader, is no stall', { timeout: 20_000 }, async () => {
   ranges = true;
-  size = 20 * mib;
-  const budget = openBudget(16 * mib);
-  const held = await budget.take(16 * mib, AbortSignal.timeout(1000));
+  size = 5 * rangeBytes - mib;
+  const budget = openBudget(2 * rangeBytes);
+  const held = await budget.take(2 * rangeBytes, AbortSignal.timeout(1000));
   setTimeout(held, 1500);
   const retries = await download(budget, async (bytes) => {
     let length = 0;
     for await (const chunk of bytes) {
-      assert.ok(chunk.every((byte) => byte === Math.floor(length / (4 * mib)) * 4));
+      assert.ok(chunk.every((byte) => byte === (Math.floor(length / rangeBytes) * rangeBytes) / mib));
       if (length === 0) await sleep(1500);
       length += chunk.length;
     }
     assert.equal(length, size);
   });
   assert.deepEqual(retries, []);
-  const starts = [0, 4, 8, 12, 16].map((start) => start * mib);
   assert.deepEqual(
     asked,
-    starts.map((start) => `bytes=${start}-${start + 4 * mib - 1}`),
+    [0, 1, 2, 3, 4].map((index) => {
+      const end = (index + 1) * rangeBytes;
+      return `bytes=${index * rangeBytes}-${index === 4 ? size - 1 : end - 1}`;
+    }),
   );
-  await whole(budget, 16 * mib);
+  await whole(budget, 2 * rangeBytes);
 });
 
 test('a reader who leaves gives the memory back', { timeout: 20_000 }, async () => {
