@@ -36,6 +36,8 @@ export interface Downloaded {
   readonly broken: readonly Wanted[];
   /** The worst reason for that; undefined when nothing broke. */
   readonly breakage: Breakage | undefined;
+  /** Storage lets nobody in with the keys at hand. The one reason that has not been told. */
+  readonly refusal: HelperError | undefined;
 }
 
 interface State {
@@ -45,6 +47,7 @@ interface State {
   readonly fetched: Map<Key, Uint8Array>;
   readonly damage: DamageReport;
   breakage: Breakage | undefined;
+  refusal: HelperError | undefined;
   objects: number;
   bytes: number;
 }
@@ -70,6 +73,7 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     fetched: new Map(),
     damage: openDamageReport(tools.voice, describeHere, displayUrl(group.storage.url)),
     breakage: undefined,
+    refusal: undefined,
     objects: 0,
     bytes: 0,
   };
@@ -91,7 +95,8 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
     const unsupported = error instanceof HelperError && error.code === 'unsupported';
     state.breakage = unsupported ? 'unsupported' : 'passing';
-    if (unsupported) tools.voice.warn(error.message, ...error.hints);
+    if (error instanceof HelperError && error.code === 'auth') state.refusal = error;
+    else if (unsupported) tools.voice.warn(error.message, ...error.hints);
     else tools.voice.fail(error);
   } finally {
     state.damage.finish();
@@ -104,6 +109,7 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     absent: state.absent.filter(isMissed),
     broken: state.broken,
     breakage: state.breakage,
+    refusal: state.refusal,
     describe: describeHere,
   };
 }

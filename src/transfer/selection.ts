@@ -100,8 +100,38 @@ export async function reportFetch(
     if (request === undefined || policy === 'fail' || (policy === undefined && byItself)) fatal.add(ref);
   }
   const absentFails = absent.length > 0 && (request === undefined || context.settings.onAbsent === 'fail');
+  tellBroken(session, request, report, { fatal, brokenRefs, hopelessRefs });
+  const retry = report.wanted.filter(({ names }) => names.some((name) => fatal.has(name))).map(({ want }) => want);
+  return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry };
+}
+
+interface Verdict {
+  /** Refs that do not move. */
+  readonly fatal: ReadonlySet<string>;
+  readonly brokenRefs: ReadonlySet<RefName>;
+  readonly hopelessRefs: ReadonlySet<RefName>;
+}
+
+function tellBroken(
+  session: Session,
+  request: DownloadRequest | undefined,
+  { results }: FetchReport,
+  { fatal, brokenRefs, hopelessRefs }: Verdict,
+): void {
+  const { voice } = session;
+  const without = [...new Set([...brokenRefs, ...hopelessRefs])];
+  const later = `bring it later with: ${fetchCommand([...brokenRefs], session)}`;
+  const refusals = results.flatMap(({ refusal }) => refusal ?? []);
+  const [refusal] = refusals;
+  const nothingElse = results.every(({ broken, refusal }) => broken.length === 0 || refusal !== undefined);
+  if (refusal !== undefined && fatal.size === 0 && nothingElse) {
+    // Whoever has no access to storage, and wants the code, is told so in one line.
+    voice.warn(`data of ${namesOf(without)} is not here: ${refusal.message}; ${later}`);
+    return;
+  }
+  for (const error of refusals) voice.fail(error);
   if (fatal.size > 0) {
-    const again = report.results.some(({ breakage }) => breakage === 'passing');
+    const again = results.some(({ breakage }) => breakage === 'passing');
     voice.fail(
       `data of ${namesOf([...fatal])} is not here${request === undefined ? '' : ', so no ref was moved'}`,
       ...(again ? ['run the same command again: it goes on where it stopped'] : []),
@@ -109,13 +139,9 @@ export async function reportFetch(
         ? []
         : ['to get the refs without their data: git -c dvcexp.onFetchError=warn fetch ...']),
     );
-  } else if (brokenRefs.size + hopelessRefs.size > 0) {
-    const without = [...new Set([...brokenRefs, ...hopelessRefs])];
-    const later = brokenRefs.size > 0 ? [`bring it later with: ${fetchCommand([...brokenRefs], session)}`] : [];
-    voice.warn(`data of ${namesOf(without)} is not here; the refs are`, ...later);
+  } else if (without.length > 0) {
+    voice.warn(`data of ${namesOf(without)} is not here; the refs are`, ...(brokenRefs.size > 0 ? [later] : []));
   }
-  const retry = report.wanted.filter(({ names }) => names.some((name) => fatal.has(name))).map(({ want }) => want);
-  return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry };
 }
 
 /** What to type to get the data of these refs of the Git remote, named as this repository names them. */

@@ -6,20 +6,11 @@ import { countOf, formatBytes } from '../report/progress.ts';
 import type { Storage } from '../storage/remote.ts';
 import { fixedLimit, forEachConcurrent } from './concurrent.ts';
 import { concernsOneObject, findPresent } from './missing.ts';
-import type { Group } from './plan.ts';
+import type { Edge, Group } from './plan.ts';
 import { send } from './send.ts';
 import { failAll, failedRefs, reportMissing, type UploadState } from './upload-faults.ts';
 import type { Uploaded, UploadTools } from './upload-tools.ts';
-import {
-  addLeaves,
-  cachedListing,
-  isMissed,
-  listingsOf,
-  readListing,
-  refsOf,
-  type Wanted,
-  wantedOf,
-} from './wanted.ts';
+import { addLeaves, cachedListing, isMissed, listingsOf, readListing, type Wanted, wantedOf } from './wanted.ts';
 
 const nothing: Uploaded = { objects: 0, bytes: 0, failed: new Map() };
 
@@ -42,7 +33,7 @@ export async function uploadGroup(group: Group, tools: UploadTools, operation: O
     const failed = failedRefs(state, tools);
     if (tools.atomic && failed.size > 0) return { ...nothing, failed };
     const doomed = new Set([...failed.keys(), ...tools.failed]);
-    const going = chooseGoing(todo, doomed, state);
+    const going = chooseGoing(todo, doomed, group);
     if (tools.dryRun) return announce(group, going, storage, tools, failed);
     return await send(group, going, storage, state, tools, operation);
   } catch (error) {
@@ -52,10 +43,13 @@ export async function uploadGroup(group: Group, tools: UploadTools, operation: O
 }
 
 /** What travels: the data of refs that go, and what no ref waits for as long as any ref goes. */
-function chooseGoing(todo: readonly Wanted[], doomed: ReadonlySet<RefName>, state: UploadState): readonly Wanted[] {
-  const named = new Set([...state.wanted.values()].flatMap((wanted) => [...refsOf(wanted)]));
-  if (named.size > 0 && [...named].every((ref) => doomed.has(ref))) return [];
-  return todo.filter((wanted) => !isMissed(wanted) || [...refsOf(wanted)].some((ref) => !doomed.has(ref)));
+function chooseGoing(todo: readonly Wanted[], doomed: ReadonlySet<RefName>, group: Group): readonly Wanted[] {
+  if (doomed.size === 0) return todo;
+  const goes = (edge: Edge): boolean => !edge.optional && edge.refs.some((ref) => !doomed.has(ref));
+  const edges = [...group.needs.values()].flatMap((need) => need.edges);
+  const named = edges.some((edge) => !edge.optional && edge.refs.length > 0);
+  if (named && !edges.some(goes)) return [];
+  return todo.filter((wanted) => !isMissed(wanted) || wanted.edges.some(goes));
 }
 
 /** Reads listings from the cache; answers those that are not there. A damaged one is a fault of its own. */
