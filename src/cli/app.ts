@@ -3,7 +3,9 @@ import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
 import type { CommandContext } from './context.ts';
+import { doctorCommand } from './doctor.ts';
 import { fetchCommand } from './fetch.ts';
+import { setupCommand } from './setup.ts';
 
 /** Runs `git dvcexp <args>`; answers the exit code. Errors are told, never thrown. */
 export async function runCompanion(
@@ -14,7 +16,9 @@ export async function runCompanion(
   let code = 0;
   const parser = yargs()
     .scriptName('git dvcexp')
-    .usage('$0 <command>\n\nBrings the DVC data of commits that Git already has.')
+    .usage(
+      '$0 <command>\n\nSets up Git remotes for DVC data, finds what is wrong, and brings data of commits that Git already has.',
+    )
     .command(
       'fetch [revision..]',
       'Bring the data of commits into the DVC cache: what a git fetch left in storage or failed on',
@@ -38,6 +42,37 @@ export async function runCompanion(
         code = await fetchCommand(options, context, operation);
       },
     )
+    .command(
+      'setup [remote]',
+      'Have git push and git fetch of a Git remote carry DVC data along',
+      (command) =>
+        command
+          .positional('remote', { type: 'string', describe: 'Git remote; the one that git push takes when left out' })
+          .option('experiments', {
+            type: 'boolean',
+            default: false,
+            describe: 'also show its experiments as remote-tracking refs',
+          })
+          .option('undo', { type: 'boolean', default: false, describe: 'have the configuration back as it was' }),
+      async (options) => {
+        code = await setupCommand(options, context, operation);
+      },
+    )
+    .command(
+      'doctor [remote]',
+      'Find what keeps data from moving, and say what to type',
+      (command) =>
+        command
+          .positional('remote', { type: 'string', describe: 'Git remote; all of them when left out' })
+          .option('write', {
+            type: 'boolean',
+            default: false,
+            describe: 'also write the object of the empty file to each storage remote',
+          }),
+      async (options) => {
+        code = await doctorCommand(options, context, operation);
+      },
+    )
     .demandCommand(1, "say what to do; 'git dvcexp --help' lists the commands")
     .strict()
     .version(false)
@@ -45,7 +80,9 @@ export async function runCompanion(
     .alias('help', 'h')
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new HelperError('usage', message, { hints: ["'git dvcexp --help' lists commands and options"] });
+      if (error) throw error;
+      const said = message.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+      throw new HelperError('usage', said, { hints: ["'git dvcexp --help' lists commands and options"] });
     });
   try {
     await parser.parseAsync([...args], {}, (error, _argv, output) => {
@@ -53,13 +90,7 @@ export async function runCompanion(
     });
     return code;
   } catch (error) {
-    const diagnosis = diagnose(error);
-    context.stderr(
-      formatDiagnosis('error', {
-        ...diagnosis,
-        message: diagnosis.message.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()),
-      }),
-    );
+    context.stderr(formatDiagnosis('error', diagnose(error)));
     return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
   }
 }

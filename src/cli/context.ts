@@ -3,6 +3,8 @@ export interface CommandContext {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: string;
+  /** Version of Node, `20.19.0`. */
+  readonly nodeVersion: string;
   readonly home: string;
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;

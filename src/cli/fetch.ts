@@ -1,10 +1,8 @@
-import { readConfiguration } from '../git/configuration.ts';
-import { runGit } from '../git/process.ts';
-import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { readSettings } from '../model/settings.ts';
 import { fetchData } from '../transfer/session.ts';
 import type { CommandContext } from './context.ts';
+import { requireRepository } from './repository.ts';
 
 export interface FetchOptions {
   readonly revision: readonly string[];
@@ -20,13 +18,7 @@ export async function fetchCommand(
   context: CommandContext,
   operation: Operation,
 ): Promise<number> {
-  const git = { cwd: context.cwd, env: context.env, signal: operation.signal };
-  const located = await runGit(['rev-parse', '--absolute-git-dir'], { ...git, accept: [0, 128] });
-  if (located.code !== 0)
-    throw new HelperError('usage', 'not inside a Git repository', {
-      hints: ['change into one, or use git -C <directory> dvcexp …'],
-    });
-  const configuration = await readConfiguration(git);
+  const { configuration, location } = await requireRepository(context, operation);
   const settings = readSettings(configuration.get, context.env, [
     ...(options.remote === undefined ? [] : [`dvcexp.remote=${options.remote}`]),
     ...(options.jobs === undefined ? [] : [`dvcexp.jobs=${options.jobs}`]),
@@ -34,7 +26,7 @@ export async function fetchCommand(
   const result = await fetchData(
     {
       ...context,
-      gitDirectory: located.stdout.toString().replace(/\n$/, ''),
+      gitDirectory: location.gitDirectory,
       // Asked for by name: all of it, and nothing that is missing may pass for success.
       settings: { ...settings, fetchData: 'all', onFetchError: 'fail', onAbsent: 'fail' },
       configuration: configuration.get,

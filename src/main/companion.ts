@@ -11,6 +11,7 @@ const code = await runCompanion(
     cwd,
     env,
     platform,
+    nodeVersion: process.versions.node,
     stderr,
     home: homedir(),
     stdout: (text) => void context.stdout.write(text),

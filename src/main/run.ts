@@ -6,7 +6,7 @@ import { GitGone, openWire } from '../remote-helper/wire.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
 import type { ProcessContext } from './context.ts';
 
-const usage = 'usage: git-remote-dvcexp <remote> [<url>]\n';
+const usage = 'usage: git-remote-dvcexp <remote> [<url>]\n   or: git-remote-dvcexp --version\n';
 
 /** What is said about an error that ends the program, on stderr, and the exit code. */
 function report(error: unknown, { stderr }: ProcessContext): number {
@@ -15,12 +15,22 @@ function report(error: unknown, { stderr }: ProcessContext): number {
   return error instanceof HelperError ? errorKinds[error.code].exitCode : 128;
 }
 
+/** For `git dvcexp setup` and `doctor`: which helper Git finds, told without a conversation. */
+async function tellVersion(context: ProcessContext): Promise<number> {
+  const { version } = await import('../model/version.ts');
+  const wire = openWire(context.stdin, context.stdout);
+  await wire.answer(`git-remote-dvcexp version ${version} (node ${process.versions.node})`);
+  await wire.drained();
+  return 0;
+}
+
 /** One run of the helper: arguments and streams in, exit code out. */
 export async function runRemoteHelper(
   context: ProcessContext,
   openDataMover: SessionContext['openDataMover'],
 ): Promise<number> {
-  const { argv, env, cwd, stderr, signal } = context;
+  const { argv, env, cwd, platform, stderr, signal } = context;
+  if (argv.length === 1 && argv[0] === '--version') return await tellVersion(context);
   // Nothing else can begin before this, so it goes first.
   const reading = readConfiguration({ env, cwd, signal });
   reading.catch(() => undefined);
@@ -32,7 +42,10 @@ export async function runRemoteHelper(
       return errorKinds.usage.exitCode;
     }
     const configuration = await reading;
-    const code = await serve({ remoteName, url, cwd, env, configuration, wire, stderr, openDataMover }, { signal });
+    const code = await serve(
+      { remoteName, url, cwd, env, platform, configuration, wire, stderr, openDataMover },
+      { signal },
+    );
     if (!signal.aborted) await wire.drained();
     return context.signalExitCode() ?? code;
   } catch (error) {
