@@ -6,7 +6,12 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 /** Folder of test/ → tier; every other folder belongs to `unit`. */
-const tiers: Record<string, readonly string[]> = { git: ['differential'], storage: ['servers'], interop: ['interop'] };
+const tiers: Record<string, readonly string[]> = {
+  git: ['differential'],
+  storage: ['servers'],
+  interop: ['interop'],
+  fuzz: ['fuzz'],
+};
 const tier = process.argv[2] ?? 'unit';
 const named = Object.values(tiers).flat();
 const belongs = (folder: string): boolean =>

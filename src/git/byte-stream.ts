@@ -16,8 +16,12 @@ export interface ByteReader {
 const longestLine = 1024 * 1024;
 const newline = 10;
 
-/** A stream that breaks (server gone, socket reset) reads as one that ends: who closed is told by the exit code. */
-export function openByteReader(stream: Readable): ByteReader {
+/**
+ * A stream that breaks (server gone, socket reset) reads as one that ends: who closed is told by the exit code.
+ *
+ * @param speaker who writes to the stream, for the message about a line without an end
+ */
+export function openByteReader(stream: Readable, speaker = 'the Git remote'): ByteReader {
   const source: AsyncIterator<Buffer> = stream[Symbol.asyncIterator]();
   let held: Buffer = Buffer.alloc(0);
   let ended = false;
@@ -53,18 +57,20 @@ export function openByteReader(stream: Readable): ByteReader {
     total -= taken.length;
     return taken;
   }
+  const tooLong = (): HelperError => new HelperError('unsupported', `${speaker} sent a line of more than 1 MiB`);
   /** Where the next LF is, undefined when there is none before the end. */
   async function findNewline(): Promise<number | undefined> {
     join();
     let at = held.indexOf(newline);
     while (at < 0) {
       const before = total;
-      if (before > longestLine) throw new HelperError('unsupported', 'a line of the conversation is over 1 MiB');
+      if (before > longestLine) throw tooLong();
       const more = await fill();
       if (more === undefined) return undefined;
       const found = more.indexOf(newline);
       if (found >= 0) at = before + found;
     }
+    if (at > longestLine) throw tooLong();
     return at;
   }
   return {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { displayUrl, printable } from '../report/printable.ts';
@@ -28,8 +29,28 @@ export interface Channel {
   finish(): void;
   /** Exit code of the server or of what carries it; 0 for a connection that has none. */
   readonly ended: Promise<number>;
+  /**
+   * Takes leave of a server that has answered everything, as Git does: waits for a program to exit (hooks may still be
+   * running over there), but for no socket to be closed by the other side. Answers as `ended`.
+   */
+  leave(): Promise<number>;
   /** Ends it whatever its state. May be called twice. */
   close(): Promise<void>;
+}
+
+const patienceMs = 10_000;
+
+/**
+ * As `leave`, for a server of which nothing more is expected: one that does not go within ten seconds is ended, and
+ * undefined is answered. Git would not wait for it either.
+ */
+export async function leaveSoon(channel: Channel): Promise<number | undefined> {
+  const timer = new AbortController();
+  const late = setTimeout(patienceMs, undefined, { signal: timer.signal }).catch(() => undefined);
+  const code = await Promise.race([channel.leave(), late]);
+  timer.abort();
+  if (code === undefined) await channel.close();
+  return code;
 }
 
 export type Service = 'git-upload-pack' | 'git-receive-pack' | 'git-upload-archive';
@@ -37,25 +58,34 @@ export type Service = 'git-upload-pack' | 'git-receive-pack' | 'git-upload-archi
 export interface ChannelRequest {
   readonly url: Exclude<InnerUrl, { kind: 'helper' }>;
   readonly service: Service;
+  /** Of the protocol, whatever is configured. */
+  readonly version?: 0;
   /** `--upload-pack`, `--receive-pack`: shell text that stands for the program over there. */
   readonly program: string | undefined;
   readonly family: 'ipv4' | 'ipv6' | undefined;
+  /** `-v`: tells people how the connection comes about. */
+  readonly verbose: boolean;
 }
 
 export interface ChannelContext {
   readonly env: Environment;
   readonly configuration: Configuration;
+  readonly stderr: (text: string) => void;
 }
 
 /** The version to ask for (protocol.version in git-config(1)). Pushing knows no version 2. Throws `config` on nonsense. */
-export function protocolVersion(service: Service, { env, configuration }: ChannelContext): number {
+export function protocolVersion(
+  { service, version }: Pick<ChannelRequest, 'service' | 'version'>,
+  { env, configuration }: ChannelContext,
+): number {
+  if (version !== undefined) return version;
   // GIT_TEST_PROTOCOL_VERSION is how Git's own test suite changes the default.
   const text = configuration.get('protocol.version') ?? (env.GIT_TEST_PROTOCOL_VERSION || '2');
   if (!/^[012]$/.test(text)) {
     throw new HelperError('config', `unknown value for config 'protocol.version': ${printable(text)}`);
   }
-  const version = Number(text);
-  return service === 'git-receive-pack' && version === 2 ? 0 : version;
+  const wanted = Number(text);
+  return service === 'git-receive-pack' && wanted === 2 ? 0 : wanted;
 }
 
 /** A nested helper that answered `connect`, or any child with a conversation on its pipes. */
@@ -65,6 +95,10 @@ export function processChannel(child: RunningProcess, reader: ByteReader = openB
     write: (bytes) => writeBytes(child.stdin, bytes),
     finish: () => child.stdin.end(),
     ended: child.ended,
+    leave: () => {
+      child.stdin.end();
+      return child.ended;
+    },
     close: () => child.stop(),
   };
 }
@@ -75,7 +109,7 @@ function withProtocol(env: Environment, version: number): Environment {
 }
 
 async function openLocal(request: ChannelRequest, context: ChannelContext, { signal }: Operation): Promise<Channel> {
-  const version = protocolVersion(request.service, context);
+  const version = protocolVersion(request, context);
   const env = withProtocol(scrubbedEnvironment(context.env), version);
   const execPath =
     context.env.GIT_EXEC_PATH ?? (await runGit(['--exec-path'], { env: context.env, signal })).stdout.toString().trim();
@@ -91,7 +125,7 @@ async function openSsh(
   { signal }: Operation,
 ): Promise<Channel> {
   const { family } = request;
-  const version = protocolVersion(request.service, context);
+  const version = protocolVersion(request, context);
   const scrubbed = scrubbedEnvironment(context.env);
   const command = `${request.program ?? request.service} ${quoteForShell(url.path)}`;
   const target = { destination: url.destination, port: url.port, family, protocolVersion: version, command };
@@ -106,24 +140,33 @@ async function openDaemon(
   context: ChannelContext,
   { signal }: Operation,
 ): Promise<Channel> {
-  const version = protocolVersion(request.service, context);
+  const version = protocolVersion(request, context);
   const proxy = chooseProxy(url.hostAndPort, context.configuration, context.env);
   const channel =
     proxy === undefined
-      ? await socketChannel(url, request.family, signal)
+      ? await socketChannel(url, request, context, signal)
       : processChannel(startProxy(proxy, url, context.env, signal));
   await channel.write(encodePacket(daemonRequest(url, request.program ?? request.service, version, context.env)));
   return channel;
 }
 
-async function socketChannel(url: GitUrl, family: ChannelRequest['family'], signal: AbortSignal): Promise<Channel> {
-  const socket = await openSocket(url, family, signal);
+async function socketChannel(
+  url: GitUrl,
+  { family, verbose }: ChannelRequest,
+  { stderr }: ChannelContext,
+  signal: AbortSignal,
+): Promise<Channel> {
+  const socket = await openSocket(url, { family, say: verbose ? stderr : undefined }, signal);
   const closed = new Promise<number>((resolve) => socket.once('close', () => resolve(0)));
   return {
     reader: openByteReader(socket),
     write: (bytes) => writeBytes(socket, bytes),
     finish: () => socket.end(),
     ended: closed,
+    leave: () => {
+      socket.destroySoon();
+      return closed;
+    },
     close: async () => {
       socket.destroy();
       await closed;

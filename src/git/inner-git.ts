@@ -2,16 +2,25 @@ import type { Operation } from '../model/operation.ts';
 import type { Channel } from './channel.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** Inner Git has ended and has said itself why, on stderr: this program ends with the same exit code, silently. */
+/**
+ * Inner Git has ended and has said itself why, on stderr: this program ends with the same exit code, and adds at most
+ * what Git itself would say after that.
+ */
 export class InnerGone extends Error {
   readonly exitCode: number;
+  /** For stderr, as it is; '' for nothing. */
+  readonly words: string;
 
-  constructor(exitCode: number) {
+  constructor(exitCode: number, words = '') {
     super(`inner Git ended with exit code ${exitCode}`);
     this.name = 'InnerGone';
     this.exitCode = exitCode;
+    this.words = words;
   }
 }
+
+/** `hang-up`: Git has gone without a word, and the server sees what it would see without us. */
+export type Farewell = 'good-bye' | 'hang-up';
 
 /** One line of a `push` batch, as Git wrote it behind the word: `[+]<source>:<destination>`, source '' for a deletion. */
 export type Refspec = Buffer;
@@ -34,11 +43,11 @@ export interface InnerGit {
   /** The reply to `list` or `list for-push`. */
   list(forPush: boolean, options: SessionOptions, operation: Operation): Promise<readonly Buffer[]>;
   /** The reply to a `fetch` batch, given when its objects are here. */
-  fetch(batch: readonly Buffer[]): Promise<readonly Buffer[]>;
+  fetch(batch: readonly Buffer[], options: SessionOptions, operation: Operation): Promise<readonly Buffer[]>;
   /** Pushes; the reply is `ok …`, `error …` and `option …` lines, of other refs too. `list(true)` must have gone before. */
   push(refspecs: readonly Refspec[], options: SessionOptions, operation: Operation): Promise<readonly Buffer[]>;
   /** `import` and `export`: the rest of the conversation is between Git and a nested helper that has got this line. */
   handOver(line: Buffer): Promise<Channel>;
-  /** Ends the conversation in good order, and answers the exit code of the other side. */
-  finish(): Promise<number>;
+  /** Ends the conversation, and answers the exit code of the other side. */
+  finish(how: Farewell): Promise<number>;
 }

@@ -67,6 +67,8 @@ export interface PacketSplitter {
   readonly atBoundary: boolean;
   /** True from the first byte that is no packet on: a pack without side-band (protocol v0, very old servers). */
   readonly raw: boolean;
+  /** True when these bytes began as a pack does, and are not just anything. */
+  readonly rawPack: boolean;
   /** Bytes of an unfinished packet, for a stream that ended there. */
   rest(): Buffer;
 }
@@ -79,6 +81,7 @@ export function openPacketSplitter(): PacketSplitter {
   let held: Buffer = Buffer.alloc(0);
   let opaqueLeft = 0;
   let raw = false;
+  let rawPack = false;
 
   function opaque(bytes: Buffer): Piece {
     opaqueLeft -= bytes.length;
@@ -96,6 +99,7 @@ export function openPacketSplitter(): PacketSplitter {
     const length = parseLength(held);
     if (length === undefined) {
       raw = true;
+      rawPack = held.toString('latin1', 0, 4) === 'PACK';
       return cut();
     }
     const end = Math.max(length, 4);
@@ -122,6 +126,9 @@ export function openPacketSplitter(): PacketSplitter {
     },
     get raw() {
       return raw;
+    },
+    get rawPack() {
+      return rawPack;
     },
     rest: () => held,
   };

@@ -87,10 +87,57 @@ export function rewriteUrl(url: string, rewrites: readonly Rewrite[]): string | 
   return best === undefined ? undefined : best.base + url.slice(best.prefix.length);
 }
 
+const withPassword = /^([a-z][a-z0-9+.-]*:\/\/[^/?#@:]*:)([^/?#@]+)(@.*)$/is;
+
+/**
+ * A password behind our prefix: Git sees no URL there, so it asks nobody and prints it. `transfer.credentialsInUrl`
+ * (git-config(1)) holds in Git's words; where that is not set, the password is refused and not printed. Answers a
+ * warning for people, undefined for none. Throws `config` for what must not be.
+ */
+export function checkPassword(
+  given: { readonly remoteName: string; readonly url: string },
+  configuration: Configuration,
+): string | undefined {
+  if (configuration.get(`remote.${given.remoteName}.vcs`) === 'dvcexp') return undefined;
+  const [, before, , after] = withPassword.exec(withoutOwnPrefix(given.url)) ?? [];
+  if (before === undefined || after === undefined) return undefined;
+  const shown = printable(`${before}<redacted>${after}`);
+  const word = configuration.get('transfer.credentialsinurl');
+  if (word === 'allow') return undefined;
+  if (word === 'warn') return `URL '${shown}' uses plaintext credentials`;
+  if (word === 'die') throw new HelperError('config', `URL '${shown}' uses plaintext credentials`);
+  if (word !== undefined) {
+    throw new HelperError('config', `unrecognized value transfer.credentialsInUrl: '${printable(word)}'`);
+  }
+  throw new HelperError('config', `Git would print the password in 'dvcexp::${shown}'`, {
+    hints: [
+      'leave it to a credential helper (git help credentials), or give the plain URL and say',
+      "'git config remote.<name>.vcs dvcexp', in a clone '-c remote.origin.vcs=dvcexp'",
+      "if it may be seen: 'git config transfer.credentialsInUrl allow'",
+    ],
+  });
+}
+
 export interface Address {
   /** Without `dvcexp::`, rewritten: what nested programs are given. May hold a password. */
   readonly text: string;
   readonly url: InnerUrl;
+}
+
+/**
+ * Git cuts off what it takes for the name of a helper: everything before the first colon, when that is doubled
+ * (`remove_ext_force` in transport-helper.c). In `[::1]:path` and in a path with `::` that was a part of the address,
+ * which is found again in the configuration.
+ */
+function uncut({ remoteName, url }: { remoteName: string; url: string }, configuration: Configuration): string {
+  const written = [
+    ...configuration.all(`remote.${remoteName}.url`),
+    ...configuration.all(`remote.${remoteName}.pushurl`),
+  ];
+  const rewrites = (['pushInsteadOf', 'insteadOf'] as const).map((kind) => configuration.rewrites(kind));
+  const whole = written.flatMap((text) => [text, ...rewrites.map((rules) => rewriteUrl(text, rules) ?? text)]);
+  if (whole.includes(url)) return url;
+  return whole.find((text) => text.slice(text.indexOf(':')) === `::${url}`) ?? url;
 }
 
 /**
@@ -102,8 +149,9 @@ export function resolveAddress(
   configuration: Configuration,
   env: Environment,
 ): Address {
-  let text = withoutOwnPrefix(given.url);
-  if (configuration.get(`remote.${given.remoteName}.vcs`) !== 'dvcexp') {
+  const configured = configuration.get(`remote.${given.remoteName}.vcs`) === 'dvcexp';
+  let text = withoutOwnPrefix(configured ? uncut(given, configuration) : given.url);
+  if (!configured) {
     // As Git: pushInsteadOf counts unless the remote has a URL of its own for pushing, and goes before insteadOf.
     const ownPushUrl = configuration.get(`remote.${given.remoteName}.pushurl`) !== undefined;
     const pushed =

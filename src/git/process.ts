@@ -93,6 +93,8 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
+type PipedProcess = ChildProcessByStdio<Writable, Readable, Readable | null>;
+
 const graceMs = 3_000;
 /** How long collected stderr may trail behind the exit. */
 const lastWordsMs = 250;
@@ -102,7 +104,12 @@ const gitDefaults = { maxBytes: 64 * 1024 * 1024 };
 const signalCode = (name: NodeJS.Signals | null): number => 128 + (name === null ? 0 : constants.signals[name]);
 
 function startError(command: string, error: NodeJS.ErrnoException): HelperError {
-  const why = error.code === 'ENOENT' ? 'not found' : printable(error.code ?? error.message);
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: 'not found',
+    E2BIG: 'too many or too long arguments',
+    ERR_INVALID_ARG_VALUE: 'an argument holds a NUL',
+  };
+  const why = reasons[error.code ?? ''] ?? printable(error.code ?? error.message);
   return new HelperError('config', `cannot run '${printable(command)}': ${why}`, { cause: error });
 }
 
@@ -144,20 +151,29 @@ function exitOf(child: ChildProcess, command: string, signal: AbortSignal | unde
   return ended;
 }
 
+function spawnPiped(command: string, args: readonly string[], options: ProcessOptions): PipedProcess {
+  try {
+    return spawn(command, [...args], {
+      env: options.env,
+      cwd: options.cwd,
+      stdio: ['pipe', 'pipe', options.stderr === 'collect' ? 'pipe' : 'inherit'],
+      windowsHide: true,
+    }) as PipedProcess;
+  } catch (error) {
+    // Some failures are thrown and not told by an event: too many words (E2BIG), a NUL in one of them.
+    throw startError(command, error as NodeJS.ErrnoException);
+  }
+}
+
 /**
  * Starts a long-lived child with pipes on stdin and stdout. A program that cannot be started rejects `ended`; throws
- * `io` only when this process is out of file descriptors.
+ * `io` when this process is out of file descriptors, `config` for arguments that no process can be given.
  */
 export function startProcess(command: string, args: readonly string[], options: ProcessOptions): RunningProcess {
   const { signal } = options;
   // The first word only: what follows may hold a secret (URL, push option).
   trace(() => `start ${printable(command)} ${printable(args[0] ?? '')}`);
-  const child = spawn(command, [...args], {
-    env: options.env,
-    cwd: options.cwd,
-    stdio: ['pipe', 'pipe', options.stderr === 'collect' ? 'pipe' : 'inherit'],
-    windowsHide: true,
-  }) as ChildProcessByStdio<Writable, Readable, Readable | null>;
+  const child = spawnPiped(command, args, options);
   const ended = exitOf(child, command, signal);
   const { stdin, stdout } = child;
   if (!stdin || !stdout) throw new HelperError('io', `cannot run '${printable(command)}': out of file descriptors`);

@@ -1,9 +1,9 @@
-import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
+import { openAllowance } from './allowance.ts';
 import { type ByteReader, openByteReader, writeBytes } from './byte-stream.ts';
-import type { Channel } from './channel.ts';
-import { InnerGone, type Refspec } from './inner-git.ts';
+import { type Channel, leaveSoon } from './channel.ts';
+import { type Farewell, InnerGone, type Refspec } from './inner-git.ts';
 import { encodePacket, flushPacket, readPacket } from './pkt-line.ts';
 import { type Environment, type RunningProcess, startGit } from './process.ts';
 import { type Advertisement, readAdvertisement } from './receive-pack.ts';
@@ -17,7 +17,7 @@ export interface PushBridge {
   list(options: SessionOptions, operation: Operation): Promise<Advertisement>;
   push(refspecs: readonly Refspec[], options: SessionOptions, operation: Operation): Promise<readonly Buffer[]>;
   /** Takes leave of the server. The exit code of its end, 0 when nothing was open. */
-  finish(): Promise<number>;
+  finish(how: Farewell): Promise<number>;
 }
 
 export interface PushBridgeContext {
@@ -31,6 +31,15 @@ export interface PushBridgeContext {
 
 /** Servers and firewalls close a connection on which nothing is said; receive-pack has no keep-alive for this phase. */
 const longestIdleMs = 20_000;
+/** A line for each ref of a batch, and each of those is bounded by Git's side of the conversation. */
+const mostStatusBytes = 512 * 1024 * 1024;
+
+/** Where a helper connects for pushing, Git leaves these words to it (`connect.c`). */
+export const unreadable = `fatal: Could not read from remote repository.
+
+Please make sure you have the correct access rights
+and the repository exists.
+`;
 
 interface Line {
   readonly channel: Channel;
@@ -59,22 +68,29 @@ function sendPackArguments(options: SessionOptions, url: string): readonly strin
   ];
 }
 
-/** Hands send-pack's requests, framed in packets up to a flush, to the server. The first byte that is no packet ends them. */
-async function forwardRequests(reader: ByteReader, channel: Channel): Promise<void> {
+/**
+ * Hands send-pack's requests, framed in packets up to a flush, to the server. The first byte that is no packet ends
+ * them. `failed` is asked when there was not one byte. False when the server was gone before it had them all.
+ */
+async function forwardRequests(reader: ByteReader, channel: Channel, failed: () => Promise<boolean>): Promise<boolean> {
+  let delivered = true;
   let sent = false;
+  let silent = false;
   for (;;) {
     const header = await reader.bytes(4);
+    silent = header === undefined && !sent;
     if (header === undefined) break;
     reader.unread(header);
     if (!/^[0-9a-f]{4}$/.test(header.toString('latin1'))) break;
     const packet = await readPacket(reader);
     if (packet?.kind !== 'data') break;
     sent = true;
-    await channel.write(packet.payload);
+    delivered = (await channel.write(packet.payload)) && delivered;
   }
-  // A server that is told nothing takes a plain hang-up for an accident and says so.
-  if (!sent) await channel.write(flushPacket);
+  // A server that is told nothing takes a plain hang-up for an accident and says so, as it does to Git when it is one.
+  if (!sent && !(silent && (await failed()))) await channel.write(flushPacket);
   channel.finish();
+  return delivered;
 }
 
 async function relay(from: ByteReader, child: RunningProcess): Promise<void> {
@@ -87,9 +103,11 @@ async function relay(from: ByteReader, child: RunningProcess): Promise<void> {
 /** `ok`, `error` and `option` lines (`--helper-status`), behind the flush packets that may still stand before them. */
 async function readStatus(reader: ByteReader): Promise<readonly Buffer[]> {
   const lines: Buffer[] = [];
+  const spend = openAllowance(mostStatusBytes, "'git send-pack' does not stop reporting");
   for (let line = await reader.line(); line !== undefined; line = await reader.line()) {
     let start = 0;
     while (line.toString('latin1', start, start + 4) === '0000') start += 4;
+    spend(line.length);
     if (line.length > start) lines.push(line.subarray(start));
   }
   return lines;
@@ -110,13 +128,15 @@ async function sendPack(
     await relay(line.channel.reader, child);
   };
   const feeding = feed();
-  const output = openByteReader(child.stdout);
-  await forwardRequests(output, line.channel);
+  const output = openByteReader(child.stdout, "'git send-pack'");
+  const delivered = await forwardRequests(output, line.channel, async () => (await child.ended) !== 0);
   const status = await readStatus(output);
   const code = await child.ended;
-  // The server may still be in its last hooks: it hangs up when it is done.
+  const left = line.channel.leave();
   await feeding;
-  await line.channel.ended;
+  const serverCode = await left;
+  // send-pack takes silence for success where a server does not report, and cannot see that it has gone.
+  if (!line.advertisement.reports && (!delivered || serverCode !== 0)) throw new InnerGone(serverCode || 128);
   if (status.length === 0 && code !== 0) throw new InnerGone(code);
   return status;
 }
@@ -134,12 +154,8 @@ export function openPushBridge(context: PushBridgeContext): PushBridge {
     channel.ended.then(ended, ended);
     const advertisement = await readAdvertisement(channel.reader);
     if (advertisement === undefined) {
-      channel.finish();
-      await channel.ended;
-      // Where a helper connects for pushing, Git leaves these words to it.
-      throw new HelperError('auth', 'Could not read from remote repository.', {
-        hints: ['Please make sure you have the correct access rights and the repository exists.'],
-      });
+      await leaveSoon(channel);
+      throw new InnerGone(128, unreadable);
     }
     return { channel, advertisement, openedAt: now(), alive: () => alive };
   }
@@ -159,11 +175,10 @@ export function openPushBridge(context: PushBridgeContext): PushBridge {
       line = undefined;
       return await sendPack(used, refspecs, options, context, operation);
     },
-    finish: async () => {
+    finish: async (how) => {
       if (line === undefined) return 0;
-      await line.channel.write(flushPacket);
-      line.channel.finish();
-      return await line.channel.ended;
+      if (how === 'good-bye') await line.channel.write(flushPacket);
+      return await line.channel.leave();
     },
   };
 }

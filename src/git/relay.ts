@@ -1,5 +1,6 @@
 import { HelperError } from '../model/error.ts';
 import { printable } from '../report/printable.ts';
+import { openAllowance } from './allowance.ts';
 import { type ByteReader, openByteReader, writeBytes } from './byte-stream.ts';
 import { type Channel, processChannel } from './channel.ts';
 import { type InnerGit, InnerGone } from './inner-git.ts';
@@ -14,16 +15,17 @@ interface NestedHelper {
   say(...lines: readonly (Buffer | string)[]): Promise<void>;
   /** One line. */
   answer(): Promise<Buffer>;
-  /** Lines up to a blank one. */
-  block(): Promise<readonly Buffer[]>;
+  /** Lines up to a blank one. Throws `unsupported` when they are more than `most` bytes, 512 MiB unless told. */
+  block(most?: number): Promise<readonly Buffer[]>;
 }
 
 const largestBlockBytes = 512 * 1024 * 1024;
+const mostCapabilityBytes = 1024 * 1024;
 const lf = Buffer.from('\n');
 
 function startNested(start: () => RunningProcess): NestedHelper {
   const child = start();
-  const reader = openByteReader(child.stdout);
+  const reader = openByteReader(child.stdout, 'the nested helper');
   const answer = async (): Promise<Buffer> => {
     const line = await reader.line();
     if (line !== undefined) return line;
@@ -40,12 +42,11 @@ function startNested(start: () => RunningProcess): NestedHelper {
         Buffer.concat(lines.flatMap((line) => [typeof line === 'string' ? Buffer.from(line) : line, lf])),
       );
     },
-    block: async () => {
+    block: async (most = largestBlockBytes) => {
       const lines: Buffer[] = [];
-      let bytes = 0;
+      const spend = openAllowance(most, 'the nested helper does not stop talking');
       for (let line = await answer(); line.length > 0; line = await answer()) {
-        bytes += line.length;
-        if (bytes > largestBlockBytes) throw new HelperError('unsupported', 'the nested helper does not stop talking');
+        spend(line.length);
         lines.push(line);
       }
       return lines;
@@ -55,7 +56,7 @@ function startNested(start: () => RunningProcess): NestedHelper {
 
 async function readCapabilities(nested: NestedHelper): Promise<readonly string[]> {
   await nested.say('capabilities');
-  return (await nested.block()).map((line) => line.toString());
+  return (await nested.block(mostCapabilityBytes)).map((line) => line.toString());
 }
 
 /** `*` marks a capability that Git must understand. */
@@ -67,6 +68,8 @@ export interface RelayContext {
   readonly remoteName: string;
   readonly address: string;
   readonly env: Environment;
+  /** Fetch by `list` and `fetch` where the helper can: see `fetchBy` in docs/configuration.md. */
+  readonly byFetch: boolean;
 }
 
 /**
@@ -77,9 +80,14 @@ export function openRelay(context: RelayContext, { signal }: { readonly signal: 
   if (!/^[A-Za-z0-9][A-Za-z0-9+.-]*$/.test(context.helper)) {
     throw new HelperError('config', `strange remote helper '${printable(context.helper)}' blocked`);
   }
+  // In version 2 `git remote-http` has no list to give: the client is meant to ask for it over `stateless-connect`.
+  const version = context.byFetch ? ['-c', 'protocol.version=0'] : [];
   const start = (): NestedHelper =>
     startNested(() =>
-      startGit([`remote-${context.helper}`, context.remoteName, context.address], { env: context.env, signal }),
+      startGit([...version, `remote-${context.helper}`, context.remoteName, context.address], {
+        env: context.env,
+        signal,
+      }),
     );
   const nested = start();
   let offered: ReadonlySet<string> = new Set();
@@ -114,6 +122,7 @@ export function openRelay(context: RelayContext, { signal }: { readonly signal: 
     },
     connect: async (line) => {
       if (line.endsWith(' git-receive-pack')) return 'fallback';
+      if (line.endsWith(' git-upload-pack') && context.byFetch && offered.has('fetch')) return 'fallback';
       await nested.say(line);
       if ((await nested.answer()).length > 0) return 'fallback';
       handedOver = true;
@@ -154,9 +163,9 @@ export function openRelay(context: RelayContext, { signal }: { readonly signal: 
       await nested.say(line);
       return processChannel(nested.child, nested.reader);
     },
-    finish: async () => {
-      if (bridge !== undefined) return await bridge.finish();
-      if (!handedOver) await nested.say('');
+    finish: async (how) => {
+      if (bridge !== undefined) return await bridge.finish(how);
+      if (!handedOver && how === 'good-bye') await nested.say('');
       nested.child.stdin.end();
       return await nested.child.ended;
     },

@@ -40,6 +40,8 @@ interface Answer {
 /** A blob bigger than this is no metafile of DVC; reading it whole would only cost memory. */
 const largestBlob = 64 * 1024 * 1024;
 const keptTrees = 50_000;
+/** An answer repeats the question when there is no such object, and a question is part of one line of Git's: 1 MiB. */
+const longestHeader = 2 * 1024 * 1024;
 
 export function openRepository(options: RepositoryOptions): Repository {
   let batch: Batch | undefined;
@@ -183,6 +185,9 @@ async function readAnswers(child: RunningProcess, waiting: Question[]): Promise<
     need = 0;
     for (;;) {
       const end = buffer.indexOf(10);
+      if (end < 0 && buffer.length > longestHeader) {
+        throw new HelperError('corrupt', "'git cat-file' sent a line of more than 2 MiB");
+      }
       if (end < 0) break;
       const header = buffer.toString('utf8', 0, end);
       const match = /^([0-9a-f]+) (\w+) ([0-9]+)$/.exec(header);

@@ -17,6 +17,11 @@ export interface SessionOptions {
   /** `--upload-pack` or `--receive-pack`; undefined for the usual program. */
   readonly servicePath: string | undefined;
   readonly family: 'ipv4' | 'ipv6' | undefined;
+  /**
+   * Options of the `fetch` command, by name, as Git said them. They count only where Git does not talk to the server
+   * itself: what passes through us has them already.
+   */
+  readonly fetchOptions: ReadonlyMap<string, readonly string[]>;
   /** Git wants to be told the hash algorithm in `list`. */
   readonly objectFormat: boolean;
 }
@@ -34,6 +39,7 @@ export const defaultOptions: SessionOptions = {
   certificate: 'no',
   servicePath: undefined,
   family: undefined,
+  fetchOptions: new Map(),
   objectFormat: false,
 };
 
@@ -54,6 +60,13 @@ export function isOwnPushOption(value: string): boolean {
   return value.startsWith('dvcexp.');
 }
 
+function fetchOption(name: string, several = false): (value: string, known: SessionOptions) => Change {
+  return (value, { fetchOptions }) => {
+    const before = several ? (fetchOptions.get(name) ?? []) : [];
+    return { fetchOptions: new Map([...fetchOptions, [name, [...before, value]]]) };
+  };
+}
+
 type Change = Partial<{ -readonly [Key in keyof SessionOptions]: SessionOptions[Key] }>;
 
 const changes: Readonly<Record<string, (value: string, known: SessionOptions) => Change>> = {
@@ -69,6 +82,16 @@ const changes: Readonly<Record<string, (value: string, known: SessionOptions) =>
   pushcert: (value) => ({ certificate: value === 'true' ? 'yes' : value === 'if-asked' ? 'if-asked' : 'no' }),
   servpath: (value) => ({ servicePath: value }),
   family: (value) => ({ family: value === 'ipv4' || value === 'ipv6' ? value : undefined }),
+  depth: fetchOption('depth'),
+  'deepen-since': fetchOption('deepen-since'),
+  'deepen-not': fetchOption('deepen-not', true),
+  'deepen-relative': fetchOption('deepen-relative'),
+  followtags: fetchOption('followtags'),
+  'update-shallow': fetchOption('update-shallow'),
+  'check-connectivity': fetchOption('check-connectivity'),
+  'from-promisor': fetchOption('from-promisor'),
+  refetch: fetchOption('refetch'),
+  filter: fetchOption('filter'),
   // `true`, or the algorithm itself: Git has sent both.
   'object-format': () => ({ objectFormat: true }),
 };

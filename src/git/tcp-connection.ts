@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { HelperError } from '../model/error.ts';
 import { printable } from '../report/printable.ts';
 import type { Configuration } from './configuration.ts';
@@ -49,12 +49,22 @@ function connectError(url: GitUrl, error: NodeJS.ErrnoException): HelperError {
   );
 }
 
+/** How to connect beyond the address. `say` is told each step in Git's words, when Git is asked to be talkative. */
+export interface SocketOptions {
+  readonly family: 'ipv4' | 'ipv6' | undefined;
+  readonly say: ((text: string) => void) | undefined;
+}
+
 /** A connected socket. Throws `unavailable` when nobody answers, `interrupted` on abort. */
-export function openSocket(url: GitUrl, family: 'ipv4' | 'ipv6' | undefined, signal: AbortSignal): Promise<Socket> {
+export function openSocket(url: GitUrl, { family, say }: SocketOptions, signal: AbortSignal): Promise<Socket> {
+  const port = url.port ?? defaultPort;
+  const host = printable(url.host);
   return new Promise((resolve, reject) => {
+    say?.(`Looking up ${host} ... `);
+    const onFound = (): void => say?.(`done.\nConnecting to ${host} (port ${printable(port)}) ... `);
     const socket = connect({
       host: url.host,
-      port: Number(url.port ?? defaultPort),
+      port: Number(port),
       ...(family === undefined ? {} : { family: family === 'ipv4' ? 4 : 6 }),
       // Each side closes on its own: a server may send after we have said all we had to say.
       allowHalfOpen: true,
@@ -67,7 +77,11 @@ export function openSocket(url: GitUrl, family: 'ipv4' | 'ipv6' | undefined, sig
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('close', () => signal.removeEventListener('abort', onAbort));
     socket.once('error', (error) => reject(connectError(url, error)));
+    // There is nothing to look up in a number.
+    if (isIP(url.host) > 0) onFound();
+    else socket.once('lookup', (error: Error | null) => void (error === null && onFound()));
     socket.once('connect', () => {
+      say?.(`${socket.remoteAddress} done.\n`);
       // From here on a broken connection shows as its end.
       socket.on('error', () => undefined);
       socket.setKeepAlive(true);

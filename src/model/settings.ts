@@ -4,6 +4,8 @@ import { HelperError } from './error.ts';
 export interface Settings {
   /** Which data a fetch brings. */
   readonly fetchData: 'auto' | 'all' | 'exps' | 'none';
+  /** How Git is served in a fetch; undefined: as suits the system. See docs/decisions, "Fetch by fetch". */
+  readonly fetchBy: 'connect' | 'fetch' | undefined;
   /** When storage breaks during a fetch; undefined: fail for experiments, warn for the rest and in clone. */
   readonly onFetchError: 'fail' | 'warn' | undefined;
   /** When storage answers that it has not got an object. */
@@ -48,6 +50,7 @@ const name: Reader = (text, where) => {
 
 const readers: { readonly [Key in keyof Settings]-?: Reader } = {
   fetchData: choice('auto', 'all', 'exps', 'none'),
+  fetchBy: choice('connect', 'fetch'),
   onFetchError: choice('fail', 'warn'),
   onAbsent: choice('warn', 'fail'),
   history: choice('new', 'tips'),
@@ -61,6 +64,7 @@ const readers: { readonly [Key in keyof Settings]-?: Reader } = {
 
 const defaults: Settings = {
   fetchData: 'auto',
+  fetchBy: undefined,
   onFetchError: undefined,
   onAbsent: 'warn',
   history: 'new',

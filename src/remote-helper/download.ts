@@ -43,7 +43,12 @@ export async function readTips({ context }: Session, operation: Operation): Prom
     cwd: context.cwd,
     signal: operation.signal,
   });
-  return new Set(stdout.toString('latin1').split('\n'));
+  return new Set(
+    stdout
+      .toString('latin1')
+      .split('\n')
+      .filter((oid) => oid !== ''),
+  );
 }
 
 /** The rule of `dvcexp.onFetchError` for a data side that broke as a whole, and could not judge ref by ref. */

@@ -1,4 +1,4 @@
-import type { Channel } from '../git/channel.ts';
+import { type Channel, leaveSoon } from '../git/channel.ts';
 import { type InnerGit, InnerGone } from '../git/inner-git.ts';
 import { encodePacket } from '../git/pkt-line.ts';
 import { isExperiment, isInternal } from '../model/git.ts';
@@ -18,9 +18,29 @@ async function passUp(session: Session, channel: Channel, watcher: Watcher | und
   channel.finish();
 }
 
-async function passDown(session: Session, channel: Channel, watcher: Watcher, operation: Operation): Promise<void> {
+/**
+ * Bytes from the server to Git, until the server has no more, or Git reads no more: it has said all (`saidAll`), and
+ * has all it asked for.
+ */
+async function passDown(
+  session: Session,
+  channel: Channel,
+  watcher: Watcher,
+  saidAll: Promise<void>,
+  operation: Operation,
+): Promise<void> {
   const { wire } = session.context;
-  for (let chunk = await channel.reader.chunk(); chunk !== undefined; chunk = await channel.reader.chunk()) {
+  let over = false;
+  const enough = new Promise<undefined>((resolve, reject) => {
+    const look = (): void => {
+      over = true;
+      if (watcher.answered) resolve(undefined);
+    };
+    saidAll.then(look, reject);
+  });
+  for (;;) {
+    const chunk = await Promise.race([channel.reader.chunk(), enough]);
+    if (chunk === undefined) break;
     const { forward, listed } = watcher.answer(chunk);
     if (listed && watcher.forFetch && (await bringAhead(watcher, session, operation)) === 'failed') {
       // In a list of refs Git takes this for the end, and prints it (gitprotocol-common(5), "error-line").
@@ -29,25 +49,28 @@ async function passDown(session: Session, channel: Channel, watcher: Watcher, op
       throw new InnerGone(128);
     }
     for (const bytes of forward) await wire.write(bytes);
+    if (over && watcher.answered) break;
   }
   for (const bytes of watcher.rest()) await wire.write(bytes);
 }
 
 /**
- * A clone that asked for no object: Git copies them itself from a local path, or has them from `--reference`. It lets us
- * go when they are in place.
+ * For a clone that asked for no object: Git copies them itself from a local path, or has them from `--reference`. To be
+ * called when it lets us go: then they are in place.
  */
-async function downloadCopied(
-  saidAll: Promise<void>,
-  watcher: Watcher,
+export async function downloadCopied(
+  listed: ReadonlyMap<string, readonly string[]>,
+  head: string | undefined,
   session: Session,
   operation: Operation,
 ): Promise<void> {
-  await saidAll;
-  const tips = [...watcher.names()].filter(([, names]) => names.includes('HEAD'));
+  // Git that fails takes the new repository with it, before it lets us go; one that goes on has written refs by now.
+  const written = await readTips(session, operation).catch(() => undefined);
+  if (!written || written.size === 0) return;
+  const tips = [...listed].filter(([, names]) => names.some((name) => name === 'HEAD' || name === head));
   await downloadWanted(
     tips.map(([oid, names]) => ({ oid, names })),
-    watcher.head,
+    head,
     session,
     operation,
   );
@@ -75,22 +98,29 @@ async function bringAhead(watcher: Watcher, session: Session, operation: Operati
  * works. Data is downloaded when Git has stored the pack and before it moves a ref: in that moment it waits for this
  * process to end, and a failure then makes the fetch fail. Answers the exit code.
  */
-export async function passFetch(channel: Channel, session: Session, operation: Operation): Promise<number> {
+export async function passFetch(
+  channel: Channel,
+  stateless: boolean,
+  session: Session,
+  operation: Operation,
+): Promise<number> {
   const { wire } = session.context;
   const moving = session.gitDirectory !== undefined && !session.settings().noCache;
   const holdList = moving && (session.pending()?.oids.size ?? 0) > 0;
-  const watcher = openWatcher({ holdList, holdExperiments: moving });
+  const watcher = openWatcher({ stateless, holdList, holdExperiments: moving });
   const cloning = moving ? session.cloning(operation) : Promise.resolve(false);
   cloning.catch(() => undefined);
   // It ends when Git closes its end, or with this process.
-  const saidAll = passUp(session, channel, watcher).catch(() => undefined);
-  await passDown(session, channel, watcher, operation);
-  channel.finish();
-  const code = await channel.ended;
+  const saidAll = passUp(session, channel, watcher);
+  saidAll.catch(() => undefined);
+  await passDown(session, channel, watcher, saidAll, operation);
+  const code = (await leaveSoon(channel)) ?? 0;
   if (code !== 0) return code;
   const wants = watcher.wants();
   if (wants.length === 0) {
-    if (watcher.forFetch && (await cloning)) await downloadCopied(saidAll, watcher, session, operation);
+    if (!watcher.forFetch || !(await cloning)) return 0;
+    await saidAll;
+    await downloadCopied(watcher.names(), watcher.head, session, operation);
     return 0;
   }
   if (!watcher.whole) {
@@ -121,6 +151,7 @@ function namesByOid(lines: readonly Buffer[]): ReadonlyMap<string, readonly stri
   const names = new Map<string, string[]>();
   for (const line of lines) {
     const [, oid = '', name = ''] = listLine.exec(line.toString()) ?? [];
+    if (oid === '' || oid.startsWith('@')) continue;
     const known = names.get(oid);
     if (known === undefined) names.set(oid, [name]);
     else known.push(name);
@@ -137,13 +168,16 @@ export interface Listing {
   readonly lines: readonly Buffer[];
   readonly names: ReadonlyMap<string, readonly string[]>;
   readonly head: string | undefined;
+  readonly cloning: boolean;
 }
 
 /** The `list` of a fetch whose server speaks no version 2: without DVC's internal refs, and not before what is pending was tried. */
 export async function listForFetch(inner: InnerGit, session: Session, operation: Operation): Promise<Listing> {
   const all = await inner.list(false, session.options, operation);
   const lines = all.filter((line) => !isInternal(listLine.exec(line.toString())?.[2] ?? ''));
-  const listing = { lines, names: namesByOid(lines), head: headOf(lines) };
+  const moving = session.gitDirectory !== undefined && !session.settings().noCache;
+  const cloning = moving && (await session.cloning(operation));
+  const listing = { lines, names: namesByOid(lines), head: headOf(lines), cloning };
   if ((await bringListed(listing.names, [], listing.head, session, operation)) === 'failed') throw new InnerGone(128);
   return listing;
 }
@@ -156,7 +190,7 @@ export async function fetchBatch(
   session: Session,
   operation: Operation,
 ): Promise<readonly Buffer[]> {
-  const reply = await inner.fetch(batch);
+  const reply = await inner.fetch(batch, session.options, operation);
   const named = new Map<string, Set<string>>();
   for (const line of batch) {
     const [, oid = '', name = ''] = line.toString().split(' ');
@@ -165,5 +199,7 @@ export async function fetchBatch(
   }
   const wants: Want[] = [...named].map(([oid, names]) => ({ oid, names: [...names].filter((name) => name !== '') }));
   if ((await downloadWanted(wants, listing?.head, session, operation)) === 'whole') return reply;
+  // Git takes the lock off a pack that it was told of, also when it fails.
+  for (const line of reply) if (line.toString('latin1').startsWith('lock ')) await session.context.wire.answer(line);
   throw new InnerGone(1);
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, type Dir, fsyncSync, mkdirSync, opendirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseGitOid } from '../model/git.ts';
 
@@ -16,12 +16,25 @@ export interface Pending {
   remove(oids: readonly string[]): void;
 }
 
+/** Of more than this only some are remembered in one run; the others wait for the next. */
+const mostNames = 100_000;
+
 function namesIn(directory: string): readonly string[] {
+  let folder: Dir;
   try {
-    return readdirSync(directory);
+    folder = opendirSync(directory);
   } catch {
     return [];
   }
+  const names: string[] = [];
+  try {
+    for (let entry = folder.readSync(); entry !== null && names.length < mostNames; entry = folder.readSync()) {
+      names.push(entry.name);
+    }
+  } finally {
+    folder.closeSync();
+  }
+  return names;
 }
 
 function syncDirectory(directory: string): void {

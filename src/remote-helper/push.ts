@@ -1,5 +1,5 @@
 import type { InnerGit } from '../git/inner-git.ts';
-import { isAbort } from '../model/error.ts';
+import { HelperError, isAbort } from '../model/error.ts';
 import { type GitOid, isInternal, isNullOid, parseGitOid, type RefName } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import { shortReason } from '../report/diagnose.ts';
@@ -11,27 +11,34 @@ import type { Session } from './session.ts';
 export interface PushLine {
   /** Behind the word, byte for byte. */
   readonly refspec: Buffer;
+  /** The destination byte for byte, for answers: a name need not be UTF-8. */
+  readonly name: Buffer;
   /** '' for a deletion. */
   readonly source: string;
   readonly destination: RefName;
   readonly forced: boolean;
 }
 
-/** `push [+]<source>:<destination>` */
+/** `push [+]<source>:<destination>`. Throws `unsupported` for anything else, which Git does not send. */
 export function parsePushLine(line: Buffer): PushLine {
   const refspec = line.subarray('push '.length);
   const forced = refspec[0] === 0x2b;
-  const text = refspec.toString('utf8', forced ? 1 : 0);
-  const colon = text.indexOf(':');
-  return { refspec, source: text.slice(0, Math.max(colon, 0)), destination: text.slice(colon + 1) as RefName, forced };
+  const colon = refspec.indexOf(0x3a);
+  const name = refspec.subarray(colon + 1);
+  // A name that holds a blank would be two words of our answer, and one that is not full would be guessed at.
+  if (colon < 0 || !/^refs\/[!-~\x80-\xff]+$/.test(name.toString('latin1'))) {
+    throw new HelperError('unsupported', `Git sent '${printable(line.toString())}' for a refspec`);
+  }
+  const source = refspec.toString('utf8', forced ? 1 : 0, colon);
+  return { refspec, name, source, destination: name.toString() as RefName, forced };
 }
 
 const atomicFailure = 'atomic push failed';
 
 /** `error <ref> "<reason>"`, in the C-style quoting that Git undoes. */
-function errorLine(destination: string, reason: string): Buffer {
+function errorLine(name: Buffer, reason: string): Buffer {
   const quoted = printable(reason).replace(/["\\]/g, '\\$&');
-  return Buffer.from(`error ${destination} "${quoted}"`);
+  return Buffer.concat([Buffer.from('error '), name, Buffer.from(` "${quoted}"`)]);
 }
 
 /** The refs of a `list for-push` reply. */
@@ -69,11 +76,11 @@ async function findUnseen(
 }
 
 /** `ok`, `error` and the `option` lines below them, for refs of this batch only: send-pack also judges refs nobody named. */
-function ownStatus(status: readonly Buffer[], destinations: ReadonlySet<string>): readonly Buffer[] {
+function ownStatus(status: readonly Buffer[], names: ReadonlySet<string>): readonly Buffer[] {
   let own = false;
   return status.filter((line) => {
-    const [word, name = ''] = line.toString().split(' ');
-    if (word === 'ok' || word === 'error') own = destinations.has(name);
+    const [word, name = ''] = line.toString('latin1').split(' ');
+    if (word === 'ok' || word === 'error') own = names.has(name);
     return own;
   });
 }
@@ -111,6 +118,17 @@ async function prepare(
   return refused;
 }
 
+/**
+ * Throws `config`, before any data is uploaded, when the two repositories name objects by different hashes
+ * (gitremote-helpers(7), `:object-format`).
+ */
+function checkObjectFormat(listing: readonly Buffer[], session: Session): void {
+  const theirs = /^:object-format (.*)$/.exec(listing[0]?.toString() ?? '')?.[1];
+  const ours = session.context.configuration.get('extensions.objectformat') ?? 'sha1';
+  if (theirs === undefined || theirs === ours) return;
+  throw new HelperError('config', "the receiving end does not support this repository's hash algorithm");
+}
+
 /** Data first, refs last: the whole push. Answers the lines of the reply, one for each ref of the batch. */
 export async function carryPush(
   batch: readonly Buffer[],
@@ -119,6 +137,7 @@ export async function carryPush(
   session: Session,
   operation: Operation,
 ): Promise<readonly Buffer[]> {
+  checkObjectFormat(listing, session);
   const lines = batch.map(parsePushLine);
   const refused = await prepare(lines, parseAdvertised(listing), session, operation);
   if (session.options.atomic && refused.size > 0) {
@@ -129,11 +148,13 @@ export async function carryPush(
   const going = lines.filter(({ destination }) => !refused.has(destination));
   const refspecs = going.map(({ refspec }) => refspec);
   const all = refspecs.length === 0 ? [] : await inner.push(refspecs, session.options, operation);
-  const status = ownStatus(all, new Set(going.map(({ destination }) => destination)));
-  const judged = new Set(status.map((line) => line.toString().split(' ')[1]));
-  for (const { destination } of going) {
-    // Git takes a ref without an answer for one that nothing happened to; send-pack has no word for these two.
-    if (!judged.has(destination)) refused.set(destination, session.options.atomic ? atomicFailure : 'expecting report');
-  }
-  return [...[...refused].map(([destination, reason]) => errorLine(destination, reason)), ...status];
+  const status = ownStatus(all, new Set(going.map(({ name }) => name.toString('latin1'))));
+  const judged = new Set(status.map((line) => line.toString('latin1').split(' ')[1]));
+  // Git takes a ref without an answer for one that nothing happened to; send-pack has no word for these two.
+  const unsaid = session.options.atomic ? atomicFailure : 'expecting report';
+  const errors = lines.flatMap(({ name, destination }) => {
+    const reason = refused.get(destination) ?? (judged.has(name.toString('latin1')) ? undefined : unsaid);
+    return reason === undefined ? [] : [errorLine(name, reason)];
+  });
+  return [...errors, ...status];
 }

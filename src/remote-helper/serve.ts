@@ -1,17 +1,21 @@
+import { openAllowance } from '../git/allowance.ts';
 import { type InnerGit, InnerGone } from '../git/inner-git.ts';
 import { openNativeGit } from '../git/native-git.ts';
-import { type Address, checkDepth, resolveAddress } from '../git/policy.ts';
+import { type Address, checkDepth, checkPassword, resolveAddress } from '../git/policy.ts';
 import { openRelay } from '../git/relay.ts';
 import { isOwnPushOption, unquote, withOption } from '../git/session-options.ts';
 import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { printable } from '../report/printable.ts';
-import { fetchBatch, type Listing, listForFetch, passFetch, passThrough } from './fetch.ts';
+import { downloadCopied, fetchBatch, type Listing, listForFetch, passFetch, passThrough } from './fetch.ts';
 import { carryPush } from './push.ts';
 import { openSession, type Session, type SessionContext } from './session.ts';
 import { type Command, parseCommand } from './wire.ts';
 
 type Direction = 'fetch' | 'push';
+
+/** Four times what the arguments of a process may come to, which is where most of them end. */
+const mostOptionBytes = 8 * 1024 * 1024;
 
 /** Inner Git for one direction, and for the other when that has an address of its own (`url.<base>.pushInsteadOf`). */
 interface Peers {
@@ -21,15 +25,19 @@ interface Peers {
   turn(direction: Direction, operation: Operation): Promise<InnerGit>;
 }
 
-function openPeers(context: SessionContext, operation: Operation): Peers {
-  const { remoteName, url, configuration, env } = context;
+function openPeers(session: Session, operation: Operation): Peers {
+  const { context } = session;
+  const { remoteName, url, configuration, env, stderr } = context;
+  const byFetch = session.byFetch();
+  const warning = checkPassword(context, configuration);
+  if (warning !== undefined) context.stderr(`warning: ${warning}\n`);
   const resolve = (direction: Direction): Address => resolveAddress({ remoteName, url, direction }, configuration, env);
   const open = (address: Address): InnerGit => {
-    if (address.url.kind !== 'helper') return openNativeGit(address, { env, configuration });
+    if (address.url.kind !== 'helper') return openNativeGit(address, { env, configuration, stderr, byFetch });
     const { helper, address: target } = address.url;
     // A remote without a name is called by its URL, and the nested helper knows it by the inner one.
     const name = remoteName === url || remoteName.startsWith('dvcexp::') ? target : remoteName;
-    return openRelay({ helper, address: target, remoteName: name, env }, operation);
+    return openRelay({ helper, address: target, remoteName: name, env, byFetch }, operation);
   };
 
   const address = resolve('fetch');
@@ -47,7 +55,7 @@ function openPeers(context: SessionContext, operation: Operation): Peers {
     turn: async (direction) => {
       const wanted = resolve(direction);
       if (wanted.text === text) return current;
-      await current.finish();
+      await current.finish('good-bye');
       current = open(wanted);
       text = wanted.text;
       await current.capabilities(operation);
@@ -57,7 +65,13 @@ function openPeers(context: SessionContext, operation: Operation): Peers {
   };
 }
 
-async function answerOption(command: Command, session: Session, peers: Peers): Promise<string> {
+async function answerOption(
+  command: Command,
+  session: Session,
+  peers: Peers,
+  spend: (size: number) => void,
+): Promise<string> {
+  spend(command.line.length);
   const { word: name, rest: value } = parseCommand(Buffer.from(command.rest));
   const next = withOption(session.options, name, value);
   if (next !== undefined) session.setOptions(next);
@@ -75,20 +89,24 @@ function warnDataless(session: Session): void {
 /** The loop: every command Git may give, by gitremote-helpers(7). Answers the exit code. */
 async function converse(session: Session, operation: Operation): Promise<number> {
   const { wire } = session.context;
-  const peers = openPeers(session.context, operation);
+  const peers = openPeers(session, operation);
+  const spend = openAllowance(mostOptionBytes, 'Git gives too many options');
   let pushListing: readonly Buffer[] = [];
   let fetchListing: Listing | undefined;
+  let fetched = false;
   for (;;) {
     const command = await wire.command();
     switch (command?.word) {
       case undefined:
       case '':
-        return await peers.current.finish();
+        if (fetchListing?.cloning && !fetched)
+          await downloadCopied(fetchListing.names, fetchListing.head, session, operation);
+        return await peers.current.finish(command === undefined ? 'hang-up' : 'good-bye');
       case 'capabilities':
         await wire.reply(await peers.current.capabilities(operation));
         break;
       case 'option':
-        await wire.answer(await answerOption(command, session, peers));
+        await wire.answer(await answerOption(command, session, peers, spend));
         break;
       case 'connect':
       case 'stateless-connect': {
@@ -98,7 +116,9 @@ async function converse(session: Session, operation: Operation): Promise<number>
           break;
         }
         await wire.answer('');
-        if (command.rest === 'git-upload-pack') return await passFetch(channel, session, operation);
+        if (command.rest === 'git-upload-pack') {
+          return await passFetch(channel, command.word === 'stateless-connect', session, operation);
+        }
         return await passThrough(channel, session);
       }
       case 'list':
@@ -113,6 +133,7 @@ async function converse(session: Session, operation: Operation): Promise<number>
       case 'fetch': {
         const batch = await wire.batch(command.line);
         await wire.reply(await fetchBatch(batch, peers.current, fetchListing, session, operation));
+        fetched = true;
         break;
       }
       case 'push': {
@@ -140,8 +161,9 @@ export async function serve(context: SessionContext, operation: Operation): Prom
   try {
     return await converse(session, operation);
   } catch (error) {
-    if (error instanceof InnerGone) return error.exitCode;
-    throw error;
+    if (!(error instanceof InnerGone)) throw error;
+    if (error.words !== '') context.stderr(error.words);
+    return error.exitCode;
   } finally {
     await session.close();
   }

@@ -4,6 +4,7 @@ import type { Configuration } from '../git/configuration.ts';
 import { type Environment, runGit } from '../git/process.ts';
 import { defaultOptions, type SessionOptions } from '../git/session-options.ts';
 import { locateRepository } from '../git/work-tree.ts';
+import { isAbort } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { readSettings, type Settings } from '../model/settings.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
@@ -98,6 +99,11 @@ export function openSession(context: SessionContext): Session {
       if (!isAbsolute(gitDirectory) || existsSync(join(gitDirectory, 'commondir'))) return false;
       noRefsYet ??= runGit(['for-each-ref', '--count=1'], { env: context.env, cwd: context.cwd, signal }).then(
         ({ stdout }) => stdout.length === 0,
+        (error: unknown) => {
+          // A clone that Git gives up is removed while we look at it.
+          if (isAbort(error)) throw error;
+          return true;
+        },
       );
       return await noRefsYet;
     },

@@ -1,4 +1,6 @@
+import { openAllowance } from '../git/allowance.ts';
 import { openPacketSplitter, type Packet, type PacketSplitter, packetText } from '../git/pkt-line.ts';
+import { HelperError } from '../model/error.ts';
 import { isInternal } from '../model/git.ts';
 
 /** A commit that Git asked for, with the names the Git remote gave it. */
@@ -12,9 +14,12 @@ export interface Want {
  * wants, and whether the pack came whole. It changes one thing: refs of DVC's own machinery are taken out of the list.
  */
 export interface Watcher {
-  /** Bytes from Git, before they go on. */
+  /** Bytes from Git, before they go on. Throws `unsupported` when it asks for more than can be remembered. */
   request(chunk: Buffer): void;
-  /** Bytes from the server. Answers what may go on to Git now, and whether the list of refs is complete with it. */
+  /**
+   * Bytes from the server. Answers what may go on to Git now, and whether the list of refs is complete with it. Throws
+   * `corrupt` for a server that answers before it is asked.
+   */
   answer(chunk: Buffer): { readonly forward: readonly Buffer[]; readonly listed: boolean };
   /** What was held back when the server ended. */
   rest(): readonly Buffer[];
@@ -29,11 +34,20 @@ export interface Watcher {
   wants(): readonly Want[];
   /** True when the answer to the last want came to its proper end: Git reads nothing more, whatever follows. */
   readonly whole: boolean;
+  /**
+   * True when nothing that Git has asked for so far waits for an answer: when Git has nothing more to ask, it does not
+   * read what comes now. Never true of a stateless connection, whose answers have a packet more.
+   */
+  readonly answered: boolean;
 }
 
 /** Of a list this long (some 500,000 refs) the names are forgotten: memory is worth more. */
 const mostNamesBytes = 48 * 1024 * 1024;
 const mostHeldBytes = 64 * 1024 * 1024;
+/** Over a million wants. */
+const mostRequestBytes = 256 * 1024 * 1024;
+/** What a piece costs in memory beyond its bytes, so that many small ones count too. */
+const bytesPerPiece = 100;
 
 /** `<oid> <ref>[ <attributes>]` of version 2, `<oid> <ref>[NUL capabilities]` of older ones. */
 const refLine = /^([0-9a-f]{40}|[0-9a-f]{64}) ([^\s\0]+)(.*)$/s;
@@ -108,7 +122,9 @@ function openRequests(): Requests {
   const wantedRefs = new Set<string>();
   let prefixSeen = false;
   let experiments: 'some' | 'all' | undefined;
+  const spend = openAllowance(mostRequestBytes, 'Git asks for too many objects at once');
   const see = (text: string): void => {
+    if (/^(?:command=|want)/.test(text)) spend(text.length);
     if (text.startsWith('command=')) open.push(text.slice('command='.length));
     else if (text.startsWith('ref-prefix ')) {
       prefixSeen = true;
@@ -136,6 +152,8 @@ function openRequests(): Requests {
 }
 
 export interface WatcherOptions {
+  /** `stateless-connect`: every request is answered by itself. */
+  readonly stateless: boolean;
   /** The list of refs goes on to Git only when it is complete, so that something can be done before Git knows. */
   readonly holdList: boolean;
   /** The same, when Git asks for experiments. */
@@ -150,8 +168,9 @@ export function openWatcher(options: WatcherOptions): Watcher {
   let phase: 'start' | 'list' | 'other' = 'start';
   let version2 = false;
   let first = true;
-  let last: Packet['kind'] | undefined;
   let packSeen = false;
+  /** The packet came that ends a pack: what is behind it nobody reads. */
+  let packEnded = false;
   let held: Buffer[] = [];
   let heldBytes = 0;
   /** Bytes of an unfinished packet that were not forwarded, because it is in a list. */
@@ -162,37 +181,52 @@ export function openWatcher(options: WatcherOptions): Watcher {
 
   /** Takes notice of a packet, answers whether it may go on and whether it ends the list. */
   function see(packet: Packet): { readonly keep: boolean; readonly ends: boolean } {
-    last = packet.kind;
     if (packet.kind === 'data') {
       if (first) version2 = packetText(packet.payload) === 'version 2';
       first = false;
+      if (version2 && phase === 'other' && requests.open.length === 0) {
+        // Git would take it for the answer to what it asks next, and that answer must be seen for what it is.
+        throw new HelperError('corrupt', 'protocol error: the Git remote answers before it is asked');
+      }
       const inList = phase === 'list' || (phase === 'start' && !version2) || requests.wantedRefs.size > 0;
       return { keep: !inList || listing.see(packet.payload), ends: false };
     }
+    if (packet.kind === (options.stateless ? 'response-end' : 'flush')) packEnded ||= packSeen;
     if (packet.kind !== 'flush') return { keep: true, ends: false };
     const ends = phase === 'list' || (phase === 'start' && !version2);
     if (version2 && phase !== 'start') requests.open.shift();
-    phase = 'other';
+    phase = version2 && requests.open[0] === 'ls-refs' ? 'list' : 'other';
     return { keep: true, ends };
+  }
+  /** Part of a pack goes by, or of what a server says beside it. */
+  function pass(): void {
+    packSeen ||= requests.oids.size > 0 || requests.wantedRefs.size > 0;
   }
   function observe(chunk: Buffer): void {
     for (const piece of splitter.feed(chunk)) {
       if (piece.kind === 'packet') see(piece.packet);
-      else packSeen ||= requests.oids.size > 0 || requests.wantedRefs.size > 0;
+      else pass();
     }
   }
   function sift(chunk: Buffer): { forward: readonly Buffer[]; listed: boolean } {
     const forward: Buffer[] = [];
     let listed = false;
     for (const piece of splitter.feed(chunk)) {
-      const { keep, ends } = piece.kind === 'packet' ? see(piece.packet) : { keep: true, ends: false };
+      if (piece.kind === 'opaque') {
+        pass();
+        forward.push(piece.bytes);
+        continue;
+      }
+      const { keep, ends } = see(piece.packet);
       listed ||= ends;
       if (keep) forward.push(piece.bytes);
     }
     behind = splitter.rest().length > 0;
     if (!holdsList()) return { forward: [Buffer.concat(forward)], listed };
-    held.push(...forward);
-    for (const bytes of forward) heldBytes += bytes.length;
+    for (const bytes of forward) {
+      held.push(bytes);
+      heldBytes += bytes.length + bytesPerPiece;
+    }
     if (!listed && phase !== 'other' && holding()) return { forward: [], listed };
     const released = held;
     held = [];
@@ -201,7 +235,7 @@ export function openWatcher(options: WatcherOptions): Watcher {
   return {
     request: (chunk) => requests.feed(chunk),
     answer: (chunk) => {
-      if (phase === 'other' && requests.open[0] === 'ls-refs' && splitter.atBoundary) phase = 'list';
+      if (version2 && phase === 'other' && requests.open[0] === 'ls-refs' && splitter.atBoundary) phase = 'list';
       if (phase !== 'other') return sift(chunk);
       const forward = behind ? [splitter.rest(), chunk] : [chunk];
       behind = false;
@@ -226,8 +260,11 @@ export function openWatcher(options: WatcherOptions): Watcher {
       return [...oids].map((oid) => ({ oid, names: names.get(oid) ?? [] }));
     },
     get whole() {
-      const between = splitter.raw || (splitter.atBoundary && (last === 'flush' || last === 'response-end'));
-      return packSeen && between;
+      return packSeen && (splitter.rawPack || (packEnded && requests.open.length === 0));
+    },
+    get answered() {
+      const asked = version2 ? requests.open.length > 0 : requests.oids.size > 0 && !packEnded;
+      return !options.stateless && phase === 'other' && !asked;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import { openAllowance } from '../git/allowance.ts';
 import { type ByteReader, openByteReader, writeBytes } from '../git/byte-stream.ts';
 import { HelperError } from '../model/error.ts';
 import { printable } from '../report/printable.ts';
@@ -23,10 +24,13 @@ export interface Command {
 export interface Wire {
   /** Undefined when Git has closed its end; `word` is '' for a blank line. */
   command(): Promise<Command | undefined>;
-  /** The lines of a batch, the first of them given, up to the blank line that ends it. Throws `GitGone` when it never ends. */
+  /**
+   * The lines of a batch, the first of them given, up to the blank line that ends it. Throws `GitGone` when it never
+   * ends, `unsupported` for a line of another command or more than 256 MiB of them.
+   */
   batch(first: Buffer): Promise<readonly Buffer[]>;
   /** One line. */
-  answer(text: string): Promise<void>;
+  answer(text: Buffer | string): Promise<void>;
   /** Lines, and the blank one that ends them. */
   reply(lines: readonly (Buffer | string)[]): Promise<void>;
   /** What Git says from here on, as bytes: for a conversation that is no longer in lines. */
@@ -59,7 +63,7 @@ function joinLines(lines: readonly (Buffer | string)[]): Buffer {
 
 /** Opens the conversation. The streams stay the caller's. */
 export function openWire(stdin: Readable, stdout: Writable): Wire {
-  const bytes = openByteReader(stdin);
+  const bytes = openByteReader(stdin, 'Git');
   stdout.on('error', () => undefined);
   const write = async (content: Uint8Array): Promise<void> => {
     if (!(await writeBytes(stdout, content))) throw new GitGone();
@@ -75,14 +79,16 @@ export function openWire(stdin: Readable, stdout: Writable): Wire {
       return command;
     },
     batch: async (first) => {
-      const lines = [first];
-      let size = first.length;
-      for (;;) {
-        const line = await bytes.line();
+      const lines: Buffer[] = [];
+      const spend = openAllowance(largestBatchBytes, 'Git asks for too much at once');
+      const { word } = parseCommand(first);
+      for (let line: Buffer | undefined = first; ; line = await bytes.line()) {
         if (line === undefined) throw new GitGone();
         if (line.length === 0) return lines;
-        size += line.length;
-        if (size > largestBatchBytes) throw new HelperError('unsupported', 'Git asks for too much at once');
+        if (parseCommand(line).word !== word) {
+          throw new HelperError('unsupported', `Git sent '${printable(line.toString())}' among lines of '${word}'`);
+        }
+        spend(line.length);
         lines.push(line);
       }
     },

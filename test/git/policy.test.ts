@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfiguration } from '../../src/git/configuration.ts';
-import { checkDepth, resolveAddress, rewriteUrl } from '../../src/git/policy.ts';
+import { checkDepth, checkPassword, resolveAddress, rewriteUrl } from '../../src/git/policy.ts';
 
 const configured = (values: Record<string, string>) =>
   parseConfiguration(
@@ -97,4 +97,31 @@ test('pushing has rewriting of its own', () => {
 test('a helper below three others is a loop', () => {
   checkDepth({ DVCEXP_DEPTH: '3' });
   assert.throws(() => checkDepth({ DVCEXP_DEPTH: '4' }), { code: 'config' });
+});
+
+test('a password behind the prefix is for transfer.credentialsInUrl to judge, and refused where that is silent', () => {
+  const judge = (url: string, values: Record<string, string> = {}): string | undefined =>
+    checkPassword({ remoteName: 'origin', url }, configured(values));
+  const url = 'https://ada:s3cret@h:8/x';
+  const redacted = "URL 'https://ada:<redacted>@h:8/x' uses plaintext credentials";
+  assert.throws(() => judge(url), {
+    message: "Git would print the password in 'dvcexp::https://ada:<redacted>@h:8/x'",
+  });
+  assert.throws(() => judge(url, { 'transfer.credentialsinurl': 'die' }), { message: redacted });
+  assert.throws(() => judge(url, { 'transfer.credentialsinurl': 'perhaps' }), { message: /unrecognized value/ });
+  assert.equal(judge(url, { 'transfer.credentialsinurl': 'warn' }), redacted);
+  assert.equal(judge(url, { 'transfer.credentialsinurl': 'allow' }), undefined);
+  assert.equal(judge(url, { 'remote.origin.vcs': 'dvcexp' }), undefined, 'Git has judged');
+  for (const other of ['https://ada@h/x', 'ssh://h:22/x@y', 'h:a:b@c', '/a:b@c']) assert.equal(judge(other), undefined);
+});
+
+test('what Git took for the name of a helper belongs to the address again', () => {
+  const vcs = { 'remote.origin.vcs': 'dvcexp' };
+  for (const url of ['[::1]:/srv/x', 'ada@[fe80::1]:x', '/srv/a::b']) {
+    const cut = url.slice(url.indexOf(':') + 2);
+    assert.equal(resolve(cut, { ...vcs, 'remote.origin.url': url }), url);
+    assert.equal(resolve(cut, { ...vcs, 'remote.origin.url': 's:y', [`url.${url}.insteadof`]: 's:y' }), url);
+    assert.equal(resolve(cut, { ...vcs, 'remote.origin.url': '/z', 'remote.origin.pushurl': url }, {}, 'push'), url);
+  }
+  assert.equal(resolve('/srv/x', { ...vcs, 'remote.origin.url': '/y' }), '/srv/x');
 });

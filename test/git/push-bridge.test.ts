@@ -27,10 +27,10 @@ function open(now: () => number): { bridge: PushBridge; opened: () => number } {
   const bridge = openPushBridge({
     open: (_options, during) => {
       opened += 1;
-      const request = { service: 'git-receive-pack', program: undefined, family: undefined } as const;
+      const request = { service: 'git-receive-pack', program: undefined, family: undefined, verbose: false } as const;
       return openChannel(
         { ...request, url: { kind: 'local', path: bare } },
-        { env, configuration: parseConfiguration('') },
+        { env, configuration: parseConfiguration(''), stderr: () => undefined },
         during,
       );
     },
@@ -50,7 +50,7 @@ test('list and push share one connection', { timeout: 60_000 }, async () => {
   const status = await bridge.push([Buffer.from('refs/heads/main:refs/heads/main')], defaultOptions, operation);
   assert.deepEqual(words(status), ['ok refs/heads/main']);
   assert.equal(opened(), 1);
-  assert.equal(await bridge.finish(), 0);
+  assert.equal(await bridge.finish('good-bye'), 0);
 });
 
 test('after a long upload the push goes over a fresh connection, and sees what has changed there', {
@@ -75,6 +75,6 @@ test('a dry run changes nothing, leaving without a push neither', { timeout: 60_
     'ok refs/heads/dry',
   ]);
   await bridge.list(defaultOptions, operation);
-  assert.equal(await bridge.finish(), 0);
+  assert.equal(await bridge.finish('good-bye'), 0);
   assert.doesNotMatch(world.git(bare, 'for-each-ref'), /dry/);
 });

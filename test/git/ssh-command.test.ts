@@ -49,8 +49,10 @@ async function calledBy(who: 'git' | 'us', { url, env = {}, config = [] }: Case)
     const configuration = parseConfiguration(config.map((value) => `${value.replace('=', '\n')}\0`).join(''));
     const inner = parseInnerUrl(url);
     assert.ok(inner.kind !== 'helper');
-    const request = { url: inner, service: 'git-upload-pack', program: undefined, family: undefined } as const;
-    const channel = await openChannel(request, { env: all, configuration }, { signal: new AbortController().signal });
+    const asked = { program: undefined, family: undefined, verbose: false };
+    const request = { ...asked, url: inner, service: 'git-upload-pack' } as const;
+    const context = { env: all, configuration, stderr: () => undefined };
+    const channel = await openChannel(request, context, { signal: new AbortController().signal });
     channel.finish();
     assert.equal(await channel.ended, 7);
   }

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -137,6 +138,8 @@ export async function startSshd(root: string, directory: string): Promise<GitSer
         'UsePAM no',
         'PasswordAuthentication no',
         'AcceptEnv GIT_PROTOCOL',
+        // A shell started by sshd reads ~/.bashrc, and whatever the user has put there.
+        `SetEnv HOME=${directory}`,
         'MaxStartups 100:30:200',
         'UseDNS no',
         'Subsystem sftp internal-sftp',
@@ -158,6 +161,14 @@ export async function startSshd(root: string, directory: string): Promise<GitSer
 export interface HttpOptions {
   /** Basic authentication is asked of everybody; undefined lets everybody in. */
   readonly credentials?: { readonly user: string; readonly password: string };
+  /** Sees every request first. A status refuses it. */
+  readonly gate?: (
+    request: IncomingMessage,
+  ) => { readonly status: number; readonly headers: Record<string, string> } | undefined;
+  /** More for the environment of the server program. */
+  readonly environment?: (request: IncomingMessage) => NodeJS.ProcessEnv;
+  /** https, with this key and certificate (PEM); clients are asked for one that `ca` signed, and let in without. */
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer; readonly ca: Buffer };
 }
 
 function authorized(request: IncomingMessage, { credentials }: HttpOptions): boolean {
@@ -179,7 +190,7 @@ function answerFromCgi(output: Buffer, response: ServerResponse): void {
   response.end(end < 0 ? '' : output.subarray(end + 4));
 }
 
-function backend(root: string, request: IncomingMessage, response: ServerResponse): void {
+function backend(root: string, request: IncomingMessage, response: ServerResponse, more: NodeJS.ProcessEnv): void {
   const url = new URL(request.url ?? '/', 'http://127.0.0.1');
   const header = (name: string): string => String(request.headers[name] ?? '');
   const child = spawn('git', ['http-backend'], {
@@ -202,6 +213,7 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
       HTTP_CONTENT_ENCODING: header('content-encoding'),
       REMOTE_USER: 'tester',
       REMOTE_ADDR: '127.0.0.1',
+      ...more,
     },
     stdio: ['pipe', 'pipe', 'ignore'],
     timeout: 60_000,
@@ -215,15 +227,27 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
 }
 
 export async function startHttpServer(root: string, options: HttpOptions = {}): Promise<GitServer> {
-  const server = createServer((request, response) => {
-    if (authorized(request, options)) return backend(root, request, response);
+  const { tls, gate, environment } = options;
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const refusal = gate?.(request);
+    const wanted = { status: 401, headers: { 'WWW-Authenticate': 'Basic realm="test"' } };
+    const { status, headers } = refusal ?? wanted;
+    if (refusal === undefined && authorized(request, options)) {
+      backend(root, request, response, environment?.(request) ?? {});
+      return;
+    }
     request.resume();
-    response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="test"' }).end();
-  });
+    response.writeHead(status, headers).end();
+  };
+  const server =
+    tls === undefined
+      ? createServer(answer)
+      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false }, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const scheme = tls === undefined ? 'http' : 'https';
   return {
-    url: (repository) => `http://127.0.0.1:${port}/${repository}`,
+    url: (repository) => `${scheme}://127.0.0.1:${port}/${repository}`,
     env: {},
     stop: () =>
       new Promise((resolve) => {

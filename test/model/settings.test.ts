@@ -7,6 +7,7 @@ const none = configured({});
 
 test('nothing set: the defaults', () => {
   assert.deepEqual(readSettings(none, {}), {
+    fetchBy: undefined,
     fetchData: 'auto',
     onFetchError: undefined,
     onAbsent: 'warn',

@@ -8,7 +8,7 @@ const flush = Buffer.from('0000');
 const packets = (...lines: readonly string[]): Buffer =>
   Buffer.concat([...lines.map((line) => encodePacket(`${line}\n`)), flush]);
 const band = (bytes: number): Buffer => encodePacket(Buffer.concat([Buffer.from([1]), Buffer.alloc(bytes, 'x')]));
-const watch = (holdList = false): Watcher => openWatcher({ holdList, holdExperiments: false });
+const watch = (holdList = false): Watcher => openWatcher({ stateless: false, holdList, holdExperiments: false });
 
 /** Feeds in pieces of `size` bytes; what went on, joined. */
 function answer(watcher: Watcher, bytes: Buffer, size = bytes.length): { out: Buffer; listed: boolean } {
@@ -37,10 +37,11 @@ test('a version 2 fetch: names, wants, head and its proper end', () => {
     watcher.request(packets('command=ls-refs', 'ref-prefix refs/heads/'));
     assert.deepEqual(answer(watcher, list, size), { out: list, listed: true });
     assert.ok(watcher.forFetch);
-    watcher.request(packets('command=fetch', `want ${oid('a')}`, `want ${oid('b')}`, 'done'));
+    watcher.request(packets('command=fetch', `want ${oid('a')}`, `want ${oid('b')}`));
     const common = packets('acknowledgments', 'NAK');
     assert.deepEqual(answer(watcher, common, size).out, common);
     assert.ok(!watcher.whole, 'a round of negotiation is no end');
+    watcher.request(packets('command=fetch', `want ${oid('a')}`, `want ${oid('b')}`, 'done'));
     assert.deepEqual(answer(watcher, pack.subarray(0, -4), size).out, pack.subarray(0, -4));
     assert.ok(!watcher.whole);
     answer(watcher, flush, size);
@@ -139,9 +140,35 @@ test('wants by name are resolved from the answer', () => {
 });
 
 test('a stateless answer ends with its own packet', () => {
+  const watcher = openWatcher({ stateless: true, holdList: false, holdExperiments: false });
+  answer(watcher, advertisement);
+  watcher.request(packets('command=fetch', `want ${oid('a')}`));
+  answer(watcher, pack);
+  assert.ok(!watcher.whole);
+  answer(watcher, Buffer.from('0002'));
+  assert.ok(watcher.whole);
+  assert.ok(!watcher.answered, 'who asks a stateless server again, asks in a new request');
+});
+
+test('when Git has its answer, what follows is read by nobody', () => {
+  const watcher = watch();
+  answer(watcher, advertisement);
+  assert.ok(watcher.answered);
+  watcher.request(packets('command=fetch', `want ${oid('a')}`));
+  assert.ok(!watcher.answered);
+  answer(watcher, Buffer.concat([pack, Buffer.from('00ffgarbage')]));
+  assert.ok(watcher.answered && watcher.whole);
+});
+
+test('a side-band packet by itself ends nothing', () => {
   const watcher = watch();
   answer(watcher, advertisement);
   watcher.request(packets('command=fetch', `want ${oid('a')}`));
-  answer(watcher, Buffer.concat([pack, Buffer.from('0002')]));
-  assert.ok(watcher.whole);
+  answer(watcher, band(10));
+  assert.ok(!watcher.whole);
+});
+
+test('a server that answers before it is asked is not believed', () => {
+  const watcher = watch();
+  assert.throws(() => answer(watcher, Buffer.concat([advertisement, list])), /answers before it is asked/);
 });

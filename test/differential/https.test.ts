@@ -1,0 +1,3 @@
+import { compareAll } from './compare.ts';
+
+compareAll('https');
