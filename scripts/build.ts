@@ -20,6 +20,10 @@ const { metafile } = await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
+  // Compiled parts of ssh2 that it does without where they are absent.
+  external: ['cpu-features', './crypto/build/Release/sshcrypto.node'],
+  // CommonJS again: a WebAssembly loader of ssh2 wants it, and has its code inside.
+  define: { __dirname: 'import.meta.dirname' },
   metafile: true,
   logLevel: 'warning',
   // CommonJS packages inside an ESM bundle still call require() for Node's own modules.

@@ -136,7 +136,9 @@ async function sendPack(
   await feeding;
   const serverCode = await left;
   // send-pack takes silence for success where a server does not report, and cannot see that it has gone.
-  if (!line.advertisement.reports && (!delivered || serverCode !== 0)) throw new InnerGone(serverCode || 128);
+  if (!line.advertisement.reports && (!delivered || code !== 0 || serverCode !== 0)) {
+    throw new InnerGone(serverCode || code || 128);
+  }
   if (status.length === 0 && code !== 0) throw new InnerGone(code);
   return status;
 }
@@ -173,7 +175,12 @@ export function openPushBridge(context: PushBridgeContext): PushBridge {
     push: async (refspecs, options, operation) => {
       const used = await freshLine(options, operation);
       line = undefined;
-      return await sendPack(used, refspecs, options, context, operation);
+      try {
+        return await sendPack(used, refspecs, options, context, operation);
+      } catch (error) {
+        await used.channel.close();
+        throw error;
+      }
     },
     finish: async (how) => {
       if (line === undefined) return 0;

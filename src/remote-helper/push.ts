@@ -19,6 +19,9 @@ export interface PushLine {
   readonly forced: boolean;
 }
 
+/** It has to go into a packet for send-pack. */
+const longestRefspec = 65_000;
+
 /** `push [+]<source>:<destination>`. Throws `unsupported` for anything else, which Git does not send. */
 export function parsePushLine(line: Buffer): PushLine {
   const refspec = line.subarray('push '.length);
@@ -26,7 +29,7 @@ export function parsePushLine(line: Buffer): PushLine {
   const colon = refspec.indexOf(0x3a);
   const name = refspec.subarray(colon + 1);
   // A name that holds a blank would be two words of our answer, and one that is not full would be guessed at.
-  if (colon < 0 || !/^refs\/[!-~\x80-\xff]+$/.test(name.toString('latin1'))) {
+  if (refspec.length > longestRefspec || colon < 0 || !/^refs\/[!-~\x80-\xff]+$/.test(name.toString('latin1'))) {
     throw new HelperError('unsupported', `Git sent '${printable(line.toString())}' for a refspec`);
   }
   const source = refspec.toString('utf8', forced ? 1 : 0, colon);

@@ -89,7 +89,14 @@ function warnDataless(session: Session): void {
 /** The loop: every command Git may give, by gitremote-helpers(7). Answers the exit code. */
 async function converse(session: Session, operation: Operation): Promise<number> {
   const { wire } = session.context;
-  const peers = openPeers(session, operation);
+  let peers: Peers;
+  try {
+    peers = openPeers(session, operation);
+  } catch (error) {
+    // Git is about to speak, and would complain that nobody listens.
+    await wire.command();
+    throw error;
+  }
   const spend = openAllowance(mostOptionBytes, 'Git gives too many options');
   let pushListing: readonly Buffer[] = [];
   let fetchListing: Listing | undefined;
@@ -158,13 +165,16 @@ async function converse(session: Session, operation: Operation): Promise<number>
 export async function serve(context: SessionContext, operation: Operation): Promise<number> {
   checkDepth(context.env);
   const session = openSession(context);
+  // Servers and helpers that a failure leaves behind end with us.
+  const over = new AbortController();
   try {
-    return await converse(session, operation);
+    return await converse(session, { signal: AbortSignal.any([operation.signal, over.signal]) });
   } catch (error) {
     if (!(error instanceof InnerGone)) throw error;
     if (error.words !== '') context.stderr(error.words);
     return error.exitCode;
   } finally {
     await session.close();
+    over.abort();
   }
 }

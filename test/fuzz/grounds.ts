@@ -53,11 +53,11 @@ export function openGrounds(): Grounds {
       writeFileSync(world.path('bin', name), `#!/bin/sh\n${script}\n`);
       chmodSync(world.path('bin', name), 0o755);
     },
-    // Relative, as Git gives it in an ordinary repository.
+    // Absolute: this process stands somewhere else, and programs it starts for a push stand where it does.
     stage: (url, more = {}) => ({
       argv: ['origin', url],
       cwd: work,
-      env: { ...world.env, PATH: path, GIT_DIR: '.git', ...more },
+      env: { ...world.env, PATH: path, GIT_DIR: `${work}/.git`, ...more },
     }),
     reset: () => {
       rmSync(bare, { recursive: true, force: true });

@@ -25,7 +25,7 @@ export const atomicFailure = (command: string, ref: string, status: number, othe
     const hungUp = transport === 'git' ? [] : ['fatal: the remote end hung up unexpectedly'];
     const failed = `error: atomic push failed for ref ${ref}. status: ${status}`;
     const told = (how: string): readonly string[] => others.map((other) => ` ! [${how}${other} (atomic push failed)`);
-    const plain = [failed, ...hungUp, ...told('rejected]        ')];
+    const plain = [failed, ...hungUp, ...told('rejected]        ')].sort();
     return [{ where: `${command}: stderr`, plain, ours: told('remote rejected] ') }];
   },
 });

@@ -107,6 +107,7 @@ export const refused: readonly Scenario[] = [
       bench.commit('new');
       await bench.git('push', '--atomic', 'origin', 'main', 'main:side');
     },
+    unordered: true,
     accepted: [
       atomicFailure('push --atomic origin main main:side', 'refs/heads/side', 5, ['main -> main']),
       {
