@@ -34,17 +34,31 @@ interface Piece {
 export async function* downloadObject(download: Download): AsyncGenerator<Uint8Array> {
   const first = await fetchRange(download, 0);
   const total = totalOf(first.response);
+  const known = { total, match: first.response.headers.etag };
+  // Under way while the reader is busy with the first.
+  const rest = first.response.length < total ? fetchRest(download, known) : undefined;
   try {
-    if (total > 0) yield* first.response.chunks;
+    try {
+      if (total > 0) yield* first.response.chunks;
+    } finally {
+      first.release();
+    }
+    if (rest !== undefined) yield* rest.read();
   } finally {
-    first.release();
+    await rest?.stop();
   }
-  if (first.response.length < total) yield* downloadRest(download, { total, match: first.response.headers.etag });
 }
 
-async function* downloadRest(download: Download, known: Known): AsyncGenerator<Uint8Array> {
-  const stop = new AbortController();
-  const inner = { ...download, signal: AbortSignal.any([download.signal, stop.signal]) };
+interface Rest {
+  /** May be called once. */
+  read(): AsyncIterable<Uint8Array>;
+  /** Gives all memory back, whatever has been read. */
+  stop(): Promise<void>;
+}
+
+function fetchRest(download: Download, known: Known): Rest {
+  const ending = new AbortController();
+  const inner = { ...download, signal: AbortSignal.any([download.signal, ending.signal]) };
   const ahead: Promise<Piece>[] = [];
   const spare: Buffer[] = [];
   let next = rangeBytes;
@@ -58,21 +72,25 @@ async function* downloadRest(download: Download, known: Known): AsyncGenerator<U
       ahead.push(piece);
     }
   };
-  try {
-    for (fill(); ahead.length > 0; fill()) {
-      const piece = await ahead.shift();
-      if (piece === undefined) return;
-      try {
-        yield* piece.response.chunks;
-      } finally {
-        piece.release();
+  fill();
+  return {
+    async *read() {
+      for (; ahead.length > 0; fill()) {
+        const piece = await ahead.shift();
+        if (piece === undefined) return;
+        try {
+          yield* piece.response.chunks;
+        } finally {
+          piece.release();
+        }
+        spare.push(...piece.response.chunks.filter(({ length }) => length === rangeBytes));
       }
-      spare.push(...piece.response.chunks.filter(({ length }) => length === rangeBytes));
-    }
-  } finally {
-    stop.abort();
-    for (const piece of await Promise.allSettled(ahead)) if (piece.status === 'fulfilled') piece.value.release();
-  }
+    },
+    async stop() {
+      ending.abort();
+      for (const piece of await Promise.allSettled(ahead)) if (piece.status === 'fulfilled') piece.value.release();
+    },
+  };
 }
 
 /** What the first range told about the object. */
@@ -81,13 +99,13 @@ interface Known {
   readonly match: string | undefined;
 }
 
-interface Rest extends Known {
+interface Part extends Known {
   /** To be filled by the range. Shared memory: another thread may hash it while this one writes it. */
   readonly into: Buffer;
 }
 
 /** One range, whole. The first (`known` undefined) finds out how big the object is. */
-async function fetchRange(download: Download, start: number, known?: Rest): Promise<Piece> {
+async function fetchRange(download: Download, start: number, known?: Part): Promise<Piece> {
   const { client, key, action, objectHeaders, budget, signal, moved } = download;
   const end = Math.min(known?.total ?? Number.POSITIVE_INFINITY, start + rangeBytes) - 1;
   let release = (): void => {};
