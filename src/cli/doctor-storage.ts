@@ -6,6 +6,7 @@ import type { StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { openStorage } from '../storage/open.ts';
 import { openLedger } from '../transfer/ledger.ts';
+import { programStarter } from '../transfer/programs.ts';
 import type { CommandContext } from './context.ts';
 import { error, type Finding, failed, ok, warn } from './finding.ts';
 import type { CommandRepository } from './repository.ts';
@@ -17,6 +18,8 @@ const nobodys = 'files/md5/ff/ffffffffffffffffffffffffffffff';
 /** The object of the empty file, as DVC names it: the same in every project, and right wherever it is. */
 const emptyObject = 'files/md5/d4/1d8cd98f00b204e9800998ecf8427e';
 const patienceMs = 30_000;
+/** Storage whose folder a first push makes. */
+const makesItsBase = ['local', 'ssh', 'webdav', 'webdavs'];
 
 /** What DVC's configuration and ours say of storage, and whether each storage remote in use answers. */
 export async function* checkStorage(
@@ -43,7 +46,7 @@ export async function* checkStorage(
 async function probe(
   config: StorageConfig,
   write: boolean,
-  { location }: CommandRepository,
+  { location, configuration }: CommandRepository,
   context: CommandContext,
   operation: Operation,
 ): Promise<Finding> {
@@ -53,7 +56,14 @@ async function probe(
   // As in a push: what this clone has met before is not to be made anew, it is gone.
   const isNew = openLedger(join(location.commonDirectory, 'dvcexp'), config, Math.floor(Date.now() / 1000)).empty;
   const ask = async (createBase: boolean): Promise<void> => {
-    const storage = await openStorage(config, { ...context, createBase, retry: { tries: 2 } });
+    const storage = await openStorage(config, {
+      ...context,
+      configuration: configuration.get,
+      createBase,
+      retry: { tries: 2 },
+      start: programStarter(context.env),
+      warn: (message) => context.stderr(`warning: ${message}\n`),
+    });
     try {
       await storage.stat(nobodys, { signal });
       if (write) await storage.write(emptyObject, { size: 0, open: async function* () {} }, { signal });
@@ -69,7 +79,11 @@ async function probe(
     if (operation.signal.aborted) throw thrown;
     if (timeout.aborted) return error(`${which} does not answer within ${patienceMs / 1000} seconds`);
     const absent =
-      config.scheme === 'local' && !write && isNew && thrown instanceof HelperError && thrown.code === 'unavailable';
+      makesItsBase.includes(config.scheme) &&
+      !write &&
+      isNew &&
+      thrown instanceof HelperError &&
+      thrown.code === 'unavailable';
     const made =
       absent &&
       (await ask(true).then(

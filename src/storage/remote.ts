@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { HelperError } from '../model/error.ts';
 import type { Content, Operation, TransferOperation } from '../model/operation.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
@@ -51,6 +52,8 @@ export interface StorageContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The user's home directory. */
   readonly home: string;
+  /** Last value of a key of Git's configuration, undefined when unset; for proxies and certificate authorities. */
+  readonly configuration?: (key: string) => string | undefined;
   /**
    * We are about to write: a base folder that is not there is an empty one and the first `write` makes it. Without
    * it such a folder is `unavailable`, since a share that is not mounted must not look like lost objects.
@@ -58,6 +61,25 @@ export interface StorageContext {
   readonly createBase?: boolean;
   /** How patient to be; what is left out has its default. */
   readonly retry?: Partial<RetryPolicy>;
+  /** Starts a program of this machine. Left out, a backend does without. */
+  readonly start?: StartProgram;
+  /** Tells the user something that does not stop the work. */
+  readonly warn?: (message: string) => void;
+}
+
+/** Never through a shell, and with nothing in its environment that names a repository. */
+export type StartProgram = (program: string, args: readonly string[]) => Program;
+
+/** A running program. Whoever started it stops it. */
+export interface Program {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** The last 64 KiB of what it wrote to stderr so far. */
+  stderrText(): string;
+  /** The exit code. Rejects with `config` when the program cannot be started. */
+  readonly ended: Promise<number>;
+  /** Safe to call twice. */
+  stop(): Promise<void>;
 }
 
 export interface RetryPolicy {

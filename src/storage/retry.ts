@@ -23,7 +23,7 @@ export class BusyError extends HelperError {
 }
 
 /** Tried as often as is sensible; whoever meets this must not try again on top of it. */
-class ExhaustedError extends HelperError {}
+export class ExhaustedError extends HelperError {}
 
 export type Repeat = <T>(what: string, signal: AbortSignal, attempt: () => Promise<T>) => Promise<T>;
 

@@ -9,6 +9,7 @@ import type { Retry, Storage } from '../storage/remote.ts';
 import type { DownloadTools } from './download.ts';
 import { openLedger } from './ledger.ts';
 import type { Group } from './plan.ts';
+import { programStarter } from './programs.ts';
 import { openProjects, type Projects } from './projects.ts';
 
 /** What the data side may know of the session with Git. */
@@ -91,6 +92,8 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
             ...context,
             retry: { onRetry },
             createBase,
+            start: programStarter(context.env),
+            warn: (message) => voice.warn(message),
           });
           opened.set(group, storage);
           return storage;

@@ -35,7 +35,7 @@ export function findProgram(name: string): string {
   throw new Error(`these tests need '${name}' on PATH`);
 }
 
-function run(command: string, args: readonly string[]): string {
+export function run(command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { encoding: 'utf8', timeout: startMs });
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${result.stderr}`);
   return result.stdout.trim();
@@ -78,7 +78,7 @@ function stopper(child: ChildProcess): () => Promise<void> {
 }
 
 /** Starts a daemon, once more on another port when somebody took the one that was free. */
-async function startDaemon(
+export async function startDaemon(
   start: (port: number) => readonly [command: string, args: readonly string[]],
 ): Promise<{ port: number; stop: () => Promise<void> }> {
   for (let attempt = 1; ; attempt += 1) {
