@@ -34,11 +34,36 @@ module.exports = {
       to: { path: '^src/storage/(local|s3[^/]*)\\.ts$|^src/storage/s3/' },
     },
     {
+      name: 'ssh-is-private-to-the-table',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|ssh/)' },
+      to: { path: '^src/storage/ssh/' },
+    },
+    {
+      name: 'webdav-is-private-to-the-table',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|webdav/)' },
+      to: { path: '^src/storage/webdav/' },
+    },
+    {
+      name: 'http-is-shared-with-webdav',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|http/|webdav/)' },
+      to: { path: '^src/storage/http/' },
+    },
+    {
+      name: 'wire-is-for-backends',
+      comment: 'connections, proxies and trust of every backend that speaks HTTP',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/storage/[a-z0-9]+/' },
+      to: { path: '^src/storage/wire/' },
+    },
+    {
       name: 'backends-load-late',
       comment: 'no backend on the path of a helper that moves no data',
       severity: 'error',
       from: { path: '^src/storage/open\\.ts$' },
-      to: { path: '^src/storage/(local|s3)', dependencyTypesNot: ['type-only'], dynamic: false },
+      to: { path: '^src/storage/(local|s3|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
     },
     {
       name: 'transfer-sees-interfaces-of-storage',
@@ -50,6 +75,7 @@ module.exports = {
     home('yargs', 'yargs/', '^src/cli/'),
     home('ignore', 'ignore/', '^src/dvc/'),
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
+    home('ssh2', 'ssh2/', '^src/storage/ssh/'),
     {
       name: 'only-main-is-the-root',
       severity: 'error',

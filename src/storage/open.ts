@@ -14,10 +14,15 @@ interface Backend {
 const backends: Readonly<Record<string, Backend>> = {
   local: { load: async () => (await import('./local.ts')).openLocalStorage, retried: false },
   s3: { load: async () => (await import('./s3/storage.ts')).openS3Storage, retried: true },
+  ssh: { load: async () => (await import('./ssh/storage.ts')).openSshStorage, retried: true },
+  http: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
+  https: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
+  webdav: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
+  webdavs: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
 };
 
 /** Storage of DVC that this program knows by name and cannot speak to. */
-const unsupported = 'ssh gdrive gs azure webdav webdavs http https oss hdfs webhdfs'.split(' ');
+const unsupported = 'gdrive gs azure oss hdfs webhdfs'.split(' ');
 
 /**
  * Opens the storage remote, with retries. Asks the service nothing: the first verb meets the first error.
@@ -47,7 +52,10 @@ function unknownScheme(config: StorageConfig): HelperError {
   const scheme = printable(config.scheme);
   const why = unsupported.includes(config.scheme) ? 'is not supported' : 'is unknown';
   return new HelperError('unsupported', `${remote}: storage of the kind '${scheme}' ${why}`, {
-    hints: ["supported are directories and 's3://'", "data can be moved with 'dvc push' and 'dvc pull' meanwhile"],
+    hints: [
+      "supported are directories, 's3://', 'ssh://', 'webdav(s)://' and 'http(s)://'",
+      "data can be moved with 'dvc push' and 'dvc pull' meanwhile",
+    ],
   });
 }
 

@@ -3,12 +3,14 @@ import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import type { StorageContext } from '../remote.ts';
 import { type Repeat, retrying } from '../retry.ts';
+import { isStale } from '../wire/failure.ts';
+import { openProxies } from '../wire/proxy.ts';
+import type { WireRequest, WireResponse } from '../wire/request.ts';
+import { openWire } from '../wire/wire.ts';
 import { type Identity, openKeychain } from './credentials.ts';
 import { type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
-import type { WireRequest, WireResponse } from './request.ts';
 import { type Headers, isRegion, type S3Settings } from './settings.ts';
 import { emptyPayload, encodePart, encodePath, openSigner, sha256, unsignedPayload } from './signature.ts';
-import { openWire } from './wire.ts';
 
 export interface Call {
   /**
@@ -45,7 +47,7 @@ const alwaysSignedBytes = 1024 * 1024;
 const none: readonly string[] = [];
 
 export function openClient(settings: S3Settings, context: StorageContext): Client {
-  const wire = openWire(settings, context.env);
+  const wire = openWire(settings, openProxies(context));
   const keychain = openKeychain(settings, context.env);
   const repeat: Repeat = retrying(context.retry);
   const sign = openSigner();
@@ -137,8 +139,7 @@ async function exchange(
       return await send(request, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const stale = error instanceof Error && 'reused' in error && 'code' in error && error.code === 'ECONNRESET';
-      if (!stale || turn > 1) throw wireError(call.action, error, settings);
+      if (!isStale(error) || turn > 1) throw wireError(call.action, error, settings);
       await sleep(1, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }

@@ -1,12 +1,13 @@
 import { HelperError } from '../../model/error.ts';
+import type { WireResponse } from '../wire/request.ts';
 import type { Budget } from './budget.ts';
 import type { Client } from './client.ts';
-import type { WireResponse } from './request.ts';
 import type { Headers } from './settings.ts';
 
 const mib = 1024 * 1024;
 /** Objects are asked for in ranges of this size; most come whole with the first. */
 export const rangeBytes: number = 16 * mib;
+/** With the one that the reader has, so that one object leaves memory for others. */
 const rangesAtOnce = 3;
 // A service that knows no ranges must not fill the memory.
 const mostUnranged: number = 64 * mib;
@@ -63,7 +64,7 @@ function fetchRest(download: Download, known: Known): Rest {
   const spare: Buffer[] = [];
   let next = rangeBytes;
   const fill = (): void => {
-    for (; next < known.total && ahead.length < rangesAtOnce; next += rangeBytes) {
+    for (; next < known.total && ahead.length + 1 < rangesAtOnce; next += rangeBytes) {
       const length = Math.min(rangeBytes, known.total - next);
       const into = (length === rangeBytes ? spare.pop() : undefined) ?? Buffer.from(new SharedArrayBuffer(length));
       const piece = fetchRange(inner, next, { ...known, into });

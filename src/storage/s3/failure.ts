@@ -1,8 +1,10 @@
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { BusyError } from '../retry.ts';
+import { connectionError, parseRetryAfter } from '../wire/failure.ts';
+import { textOf, type WireResponse } from '../wire/request.ts';
+import { decodeXml } from '../wire/xml.ts';
 import type { Identity } from './credentials.ts';
-import { stalled, type WireResponse } from './request.ts';
 import type { S3Settings } from './settings.ts';
 
 /** What the service says about a request that it did not fulfil. */
@@ -18,28 +20,10 @@ export interface Complaint {
   readonly timeMs: number | undefined;
 }
 
-export function textOf(response: WireResponse): string {
-  return Buffer.concat(response.chunks).toString('utf8');
-}
-
 /** Text of the first `<name>` of an XML answer, entities decoded. */
 export function element(xml: string, name: string): string | undefined {
   const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
   return found === undefined ? undefined : decodeXml(found);
-}
-
-const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-
-export function decodeXml(text: string): string {
-  if (!text.includes('&')) return text;
-  return text.replace(
-    /&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/gi,
-    (whole, hex?: string, decimal?: string, name?: string) => {
-      if (name !== undefined) return entities[name] ?? whole;
-      const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
 }
 
 export function parseComplaint(response: WireResponse): Complaint {
@@ -48,22 +32,15 @@ export function parseComplaint(response: WireResponse): Complaint {
     const value = response.headers[name];
     return typeof value === 'string' ? value : undefined;
   };
-  const wait = header('retry-after');
   const timeMs = Date.parse(header('date') ?? '');
   return {
     status: response.status,
     code: element(xml, 'Code') ?? '',
     message: element(xml, 'Message') ?? '',
     region: header('x-amz-bucket-region') ?? element(xml, 'Region'),
-    retryAfterMs: wait === undefined ? undefined : parseRetryAfter(wait),
+    retryAfterMs: parseRetryAfter(header('retry-after')),
     timeMs: Number.isNaN(timeMs) ? undefined : timeMs,
   };
-}
-
-/** Seconds, or a date (RFC 9110 10.2.3). */
-function parseRetryAfter(text: string): number | undefined {
-  const waitMs = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(waitMs) ? undefined : Math.max(0, waitMs);
 }
 
 const busy =
@@ -127,39 +104,14 @@ export function complaintError(
 }
 
 /** The error for a connection that did not work out. An abort passes unchanged. */
-export function wireError(action: string, error: unknown, settings: S3Settings): unknown {
-  if (!(error instanceof Error) || error instanceof HelperError || error.name === 'AbortError') return error;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const remote = settings.remote;
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH/.test(code)) {
-    return new HelperError('config', `${action}: cannot trust the server: ${printable(error.message)} (${code})`, {
-      hints: [
-        `name the authority's certificate: dvc remote modify --local ${remote} ssl_verify /path/to/ca.pem`,
-        'or set AWS_CA_BUNDLE to that file',
-      ],
-      cause: error,
-    });
-  }
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) {
-    return new HelperError('config', `${action}: the server does not speak TLS (${code})`, {
-      hints: [`an endpoint without TLS is written 'http://...': dvc remote modify ${remote} endpointurl http://...`],
-      cause: error,
-    });
-  }
-  const said = code === stalled ? error.message : (reasons[code] ?? printable(code === '' ? error.message : code));
-  const { endpoint, secure } = settings;
+export function wireError(action: string, error: unknown, { endpoint, remote, secure }: S3Settings): unknown {
   const url = endpoint && `${secure ? 'https' : 'http'}://${endpoint.host}`;
-  const hints = url === undefined ? [] : [`can this machine reach '${printable(url)}', the endpoint of '${remote}'?`];
-  return new HelperError('unavailable', `${action}: ${said}`, { hints, cause: error });
+  return connectionError(action, error, {
+    trust: [
+      `name the authority's certificate: dvc remote modify --local ${remote} ssl_verify /path/to/ca.pem`,
+      'or set AWS_CA_BUNDLE to that file',
+    ],
+    plain: [`an endpoint without TLS is written 'http://...': dvc remote modify ${remote} endpointurl http://...`],
+    reach: url === undefined ? [] : [`can this machine reach '${printable(url)}', the endpoint of '${remote}'?`],
+  });
 }
-
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'the connection was cut',
-  EPIPE: 'the connection was cut',
-  ENOTFOUND: 'the name of the host cannot be resolved',
-  EAI_AGAIN: 'the name of the host cannot be resolved now',
-  ETIMEDOUT: 'no connection in time',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no network',
-};

@@ -1,4 +1,5 @@
-import { decodeXml, element } from './failure.ts';
+import { decodeXml } from '../wire/xml.ts';
+import { element } from './failure.ts';
 
 /** One answer of ListObjectsV2, asked with `encoding-type=url`. */
 export interface Page {

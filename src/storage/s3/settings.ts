@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
 import type { StorageContext } from '../remote.ts';
+import { seconds } from '../wire/seconds.ts';
+import { readTrust } from '../wire/trust.ts';
 import { type Profile, readProfile, type Section } from './profile.ts';
 
 export type Headers = readonly (readonly [name: string, value: string])[];
@@ -106,7 +107,7 @@ export function readS3Settings(config: StorageConfig, context: StorageContext): 
     region,
     // A dot in the bucket's name would leave the reach of a wildcard certificate.
     virtualHost: style === 'virtual' || (style === 'auto' && endpoint === undefined && nameable),
-    ...readTls(options, env('AWS_CA_BUNDLE') ?? said.ca_bundle, fail),
+    ...readTrust(config, context, { name: 'AWS_CA_BUNDLE', path: env('AWS_CA_BUNDLE') ?? said.ca_bundle }),
     connectMs: seconds(options.connect_timeout, 20),
     stallMs: seconds(options.read_timeout, 60),
     concurrency: Math.min(256, Number(/^[1-9]\d*$/.exec(said['s3.max_concurrent_requests'] ?? '')?.[0] ?? 128)),
@@ -171,25 +172,6 @@ function readEndpoint(
   return { secure: url.protocol === 'https:', host: url.host, path: url.pathname.replace(/\/+$/, '') };
 }
 
-function readTls(
-  options: Section,
-  bundle: string | undefined,
-  fail: Fault,
-): { ca: string | undefined; verifyTls: boolean } {
-  const verify = options.ssl_verify;
-  if (verify?.toLowerCase() === 'false') return { ca: undefined, verifyTls: false };
-  const path = verify === undefined || verify.toLowerCase() === 'true' ? bundle : verify;
-  if (path === undefined) return { ca: undefined, verifyTls: true };
-  try {
-    return { ca: readFileSync(path, 'utf8'), verifyTls: true };
-  } catch {
-    throw fail(
-      `cannot read the certificates in '${printable(path)}'`,
-      "name a PEM file in the option 'ssl_verify' or the environment variable AWS_CA_BUNDLE",
-    );
-  }
-}
-
 function readExplicit(options: Section, fail: Fault): AccessKeys | undefined {
   const [id, secret] = [options.access_key_id, options.secret_access_key];
   if (id === undefined && secret === undefined) return undefined;
@@ -231,10 +213,4 @@ function createHeaders(options: Section, fail: Fault): Headers {
     if (!/^[\x20-\x7e]+$/.test(value)) throw fail(`the value of '${option}' cannot be sent`);
     return [[header, value.trim()] as const];
   });
-}
-
-/** Seconds as text → milliseconds, kept within a second and ten minutes. */
-function seconds(text: string | undefined, fallback: number): number {
-  const value = Number(text ?? fallback);
-  return 1000 * Math.min(600, Math.max(1, Number.isFinite(value) ? value : fallback));
 }

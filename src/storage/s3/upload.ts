@@ -1,9 +1,11 @@
 import { HelperError } from '../../model/error.ts';
 import type { Content } from '../../model/operation.ts';
 import { trace } from '../../report/trace.ts';
+import { measure, readWhole } from '../content.ts';
+import { textOf } from '../wire/request.ts';
 import type { Budget } from './budget.ts';
 import type { Call, Client } from './client.ts';
-import { element, textOf } from './failure.ts';
+import { element } from './failure.ts';
 import type { Headers } from './settings.ts';
 import { encodePart } from './signature.ts';
 
@@ -42,38 +44,11 @@ export async function uploadObject(upload: Upload): Promise<void> {
   }
 }
 
-function wrongSize(upload: Upload, size: number): HelperError {
-  const found = size > upload.content.size ? 'more' : `${size}`;
-  return new HelperError(
-    'corrupt',
-    `${upload.action}: the source gave ${found} bytes where ${upload.content.size} were announced ('${upload.key}')`,
-  );
-}
-
-async function readWhole(upload: Upload): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of upload.content.open()) {
-    upload.signal.throwIfAborted();
-    size += chunk.length;
-    if (size > upload.content.size) throw wrongSize(upload, size);
-    chunks.push(chunk);
-  }
-  if (size !== upload.content.size) throw wrongSize(upload, size);
-  upload.signal.throwIfAborted();
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
-}
-
 /** The content cut into buffers of `size` bytes, the last one shorter. Reads to the end, where content proves itself. */
 async function* cut(upload: Upload, size: number, buffers: Buffer[]): AsyncGenerator<Buffer> {
   let part: Buffer = Buffer.alloc(0);
   let filled = 0;
-  let total = 0;
-  for await (const chunk of upload.content.open()) {
-    upload.signal.throwIfAborted();
-    total += chunk.length;
-    if (total > upload.content.size) throw wrongSize(upload, total);
+  for await (const chunk of measure(upload)) {
     for (let at = 0; at < chunk.length; ) {
       if (filled === 0) part = buffers.pop() ?? Buffer.allocUnsafeSlow(size);
       const count = Math.min(size - filled, chunk.length - at);
@@ -86,7 +61,6 @@ async function* cut(upload: Upload, size: number, buffers: Buffer[]): AsyncGener
       }
     }
   }
-  if (total !== upload.content.size) throw wrongSize(upload, total);
   if (filled > 0) yield part.subarray(0, filled);
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBudget } from '../../../src/storage/s3/budget.ts';
-import { decodeXml, parseComplaint } from '../../../src/storage/s3/failure.ts';
+import { parseComplaint } from '../../../src/storage/s3/failure.ts';
 import { parsePage } from '../../../src/storage/s3/listing.ts';
-import { parseProxy, proxyHeaders } from '../../../src/storage/s3/proxy.ts';
+import { parseProxy, proxyHeaders } from '../../../src/storage/wire/proxy.ts';
+import { decodeXml } from '../../../src/storage/wire/xml.ts';
 
 const page = (fields: string, contents = ''): string =>
   `<?xml version="1.0"?><ListBucketResult xmlns="x">${fields}${contents}</ListBucketResult>`;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { WireTls } from './proxy.ts';
 import { stalled, type WireRequest } from './request.ts';
 
 /**
@@ -20,7 +21,7 @@ export interface LaneOptions {
   readonly host: string;
   readonly port: number;
   /** Options of node:tls; undefined: no TLS. */
-  readonly tls: { readonly ca?: string; readonly rejectUnauthorized: boolean; readonly servername: string } | undefined;
+  readonly tls: (WireTls & { readonly servername: string }) | undefined;
   readonly connectMs: number;
   readonly stallMs: number;
 }

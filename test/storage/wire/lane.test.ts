@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Lane, openLane } from '../../../src/storage/s3/lane.ts';
+import { type Lane, openLane } from '../../../src/storage/wire/lane.ts';
 
 const size = 300_000;
 const body = Buffer.from(Array.from({ length: size }, (_, index) => index % 251));

@@ -1,16 +1,37 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { StorageContext } from '../remote.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** Last value of a key of Git's configuration; undefined when unset. */
+type Configuration = (key: string) => string | undefined;
+
+/** The forward proxy for a host; undefined: none, it is spoken to directly. */
+export type Proxies = (secure: boolean, host: string) => URL | undefined;
+
+export function openProxies({ env, configuration }: StorageContext): Proxies {
+  return (secure, host) => parseProxy(secure, host, env, configuration);
+}
+
 /**
- * The forward proxy that the environment names for a host, as curl and botocore read it: `https_proxy` or
- * `http_proxy` by the scheme of the service, small letters first, `no_proxy` over both. Only http:// proxies.
+ * The forward proxy for a host, as Git and curl read it: `http.<origin>.proxy`, `http.proxy` (empty: none), then
+ * `https_proxy` or `http_proxy` by the scheme of the service and `all_proxy`, small letters first; `no_proxy` over all
+ * of them (git-config(1), "http.proxy"). Only http:// proxies.
  */
-export function parseProxy(secure: boolean, host: string, env: Env): URL | undefined {
+export function parseProxy(
+  secure: boolean,
+  host: string,
+  env: Env,
+  configuration: Configuration = () => undefined,
+): URL | undefined {
   const either = (name: string): string => env[name] || env[name.toUpperCase()] || '';
-  const text = either(secure ? 'https_proxy' : 'http_proxy') || either('all_proxy');
+  const origin = `http${secure ? 's' : ''}://${host}`;
+  const configured = [`http.${origin}.proxy`, `http.${origin}/.proxy`, 'http.proxy'].map(configuration);
+  const text =
+    configured.find((value) => value !== undefined) ??
+    (either(secure ? 'https_proxy' : 'http_proxy') || either('all_proxy'));
   if (text === '') return undefined;
   const name = host.replace(/:\d+$/, '').toLowerCase();
   for (const rule of either('no_proxy')
@@ -29,11 +50,17 @@ export function proxyHeaders(proxy: URL): string[] {
   return ['proxy-authorization', `Basic ${Buffer.from(user).toString('base64')}`];
 }
 
+/** Options of node:tls that are the same for every connection. */
+export interface WireTls {
+  readonly secureContext: SecureContext;
+  readonly rejectUnauthorized: boolean;
+}
+
 export interface Tunnel {
   readonly proxy: URL;
   /** `host:port` of the service. */
   readonly authority: string;
-  readonly tls: { readonly servername: string; readonly ca?: string; readonly rejectUnauthorized: boolean };
+  readonly tls: WireTls & { readonly host: string; readonly servername: string };
   readonly connectMs: number;
 }
 

@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StorageContext } from '../remote.ts';
+import { retrying } from '../retry.ts';
+import { isStale } from '../wire/failure.ts';
+import { openProxies } from '../wire/proxy.ts';
+import { BodyError, type WireRequest, type WireResponse, type WireStream } from '../wire/request.ts';
+import { openWire, type Wire } from '../wire/wire.ts';
+import type { Call } from './call.ts';
+import { openDigest } from './digest.ts';
+import { answerError, brokenError } from './failure.ts';
+import { follow, type Place } from './redirect.ts';
+import type { HttpSettings } from './settings.ts';
+
+/** One storage remote, spoken to with our credentials. Follows redirects of questions and tries again what can pass. */
+export interface Client {
+  /** The URL of a key, for headers that name one. */
+  urlOf(key: string): string;
+  /** Answers 2xx and expected statuses, throws HelperError for the rest. */
+  ask(call: Call, signal: AbortSignal): Promise<WireResponse>;
+  /** As `ask`, without waiting for the body. */
+  open(call: Call, signal: AbortSignal): Promise<WireStream>;
+  /** As `ask`, in one try: for what is done in passing and may fail. */
+  askOnce(call: Call, signal: AbortSignal): Promise<WireResponse>;
+  close(): void;
+}
+
+type Answer = Pick<WireResponse, 'status' | 'headers'>;
+type Send<A> = (wire: Wire, request: WireRequest, signal: AbortSignal) => Promise<A>;
+
+const questions = ['GET', 'HEAD', 'PROPFIND'];
+const mostRedirects = 5;
+
+export function openClient(settings: HttpSettings, context: StorageContext): Client {
+  const wires = openWires(settings, context);
+  const repeat = retrying(context.retry);
+  const login = openLogin(settings);
+  const home: Place = { secure: settings.secure, host: settings.host };
+
+  const once = async <A extends Answer>(
+    call: Call,
+    signal: AbortSignal,
+    send: Send<A>,
+    discard: (answer: A) => void,
+  ): Promise<A> => {
+    let place: Place = home;
+    let path = call.path ?? pathOf(settings, call.key);
+    for (let [redirects, challenges] = [0, 0]; ; ) {
+      const own = place.secure === home.secure && place.host === home.host;
+      const proof = own ? login.prove(call.method, path) : [];
+      const request = wireRequest(call, place.host, path, proof);
+      const answer = await exchange(() => send(wires.to(place, own), request(), signal), call, settings, signal);
+      const { status } = answer;
+      if ((status >= 200 && status < 300) || call.expects?.includes(status) === true) return answer;
+      discard(answer);
+      if (status === 401 && own && challenges++ < 3 && login.challenged(answer.headers['www-authenticate'], proof)) {
+        continue;
+      }
+      const target = questions.includes(call.method) ? follow(answer, place, path) : undefined;
+      if (target === undefined || redirects++ >= mostRedirects) throw answerError(call, answer, settings, place);
+      ({ place, path } = target);
+    }
+  };
+  const ask = (call: Call, signal: AbortSignal): Promise<WireResponse> =>
+    once(
+      call,
+      signal,
+      (wire, request) => wire.send(request, signal),
+      () => undefined,
+    );
+  const what = ({ method, key }: Call): string => `${method} ${key}`;
+  return {
+    urlOf: (key) => `http${settings.secure ? 's' : ''}://${settings.host}${pathOf(settings, key)}`,
+    ask: (call, signal) => repeat(what(call), signal, () => ask(call, signal)),
+    askOnce: ask,
+    async open(call, signal) {
+      const answer = await repeat(what(call), signal, () =>
+        once(
+          call,
+          signal,
+          (wire, request) => wire.open(request, signal),
+          (refused) => refused.discard(),
+        ),
+      );
+      return { ...answer, body: explained(answer.body, call, settings) };
+    },
+    close: () => wires.close(),
+  };
+}
+
+/** The same bytes; a connection that breaks under them is told in our words. */
+async function* explained(
+  body: AsyncIterable<Uint8Array>,
+  call: Call,
+  settings: HttpSettings,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw brokenError(call, error, settings);
+  }
+}
+
+function pathOf({ base }: HttpSettings, key: string): string {
+  return `${base}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+function wireRequest(call: Call, host: string, path: string, proof: readonly string[]): () => WireRequest {
+  const { method, body, moved, headers: extra = [] } = call;
+  // RFC 9110 8.6: a request with a meaning for content says that there is none.
+  const length = body === undefined && questions.includes(method) ? [] : ['content-length', String(body?.size ?? 0)];
+  const headers = ['host', host, 'accept-encoding', 'identity', ...proof, ...length, ...extra];
+  return () => ({ method, host, path, headers, body: body?.open(), moved });
+}
+
+/** Sends; again at once where a connection kept from an earlier request turned out to be dead, as all of them may be. */
+async function exchange<A>(
+  send: () => Promise<A>,
+  call: Call,
+  settings: HttpSettings,
+  signal: AbortSignal,
+): Promise<A> {
+  signal.throwIfAborted();
+  for (let turn = 1; ; turn++) {
+    try {
+      return await send();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof BodyError) throw error.cause;
+      if (!isStale(error) || turn > settings.connections) throw brokenError(call, error, settings);
+      await sleep(1, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+}
+
+interface Wires {
+  /** Connections to a place; our certificate is shown at our own only. */
+  to(place: Place, own: boolean): Wire;
+  close(): void;
+}
+
+function openWires(settings: HttpSettings, context: StorageContext): Wires {
+  const proxies = openProxies(context);
+  const opened = new Map<string, Wire>();
+  return {
+    to({ secure }, own) {
+      const name = own ? 'own' : String(secure);
+      const identity = own ? settings.identity : undefined;
+      const wire = opened.get(name) ?? openWire({ ...settings, secure, identity }, proxies);
+      opened.set(name, wire);
+      return wire;
+    },
+    close() {
+      for (const wire of opened.values()) wire.close();
+    },
+  };
+}
+
+interface Credentials {
+  /** Headers, names and values in turn. */
+  prove(method: string, path: string): readonly string[];
+  /** A 401 came to what was proven by `proof`: true when there is a better one now. */
+  challenged(challenge: string | undefined, proof: readonly string[]): boolean;
+}
+
+function openLogin({ login }: HttpSettings): Credentials {
+  if (login.kind === 'none') return { prove: () => [], challenged: () => false };
+  if (login.kind === 'header') return { prove: () => [login.name, login.value], challenged: () => false };
+  const { kind, user, password } = login;
+  const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  if (kind === 'basic') return { prove: () => ['authorization', basic], challenged: () => false };
+  const digest = openDigest(user, password);
+  const first = kind === 'either' ? ['authorization', basic] : [];
+  return {
+    prove(method, path) {
+      const answer = digest.answer(method, path);
+      return answer === undefined ? first : ['authorization', answer];
+    },
+    challenged: (challenge, [, sent]) =>
+      // A server that takes Basic has already refused this password.
+      !(kind === 'either' && /\bBasic\b/i.test(challenge ?? '')) &&
+      digest.take(challenge, sent === undefined || sent === basic ? undefined : sent),
+  };
+}
