@@ -87,6 +87,8 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
       noteBatch(tools.directory, cache.directory, [...leaves.map(({ key }) => key), ...listings]);
       await fetchLeaves(leaves, cache, state, tools, operation);
       await commitListings(cache, state, operation);
+      // Of runs that were killed.
+      cache.removeStaleTemporaries();
     }
   } catch (error) {
     if (isAbort(error)) throw error;

@@ -1,6 +1,6 @@
 // Plain Git moves refs and the data behind them: real git, the built helper, a local storage directory.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, test } from 'node:test';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
 
@@ -63,8 +63,16 @@ test('push carries the data along, clone and fetch bring it back', () => {
   assert.equal(cloned.code, 0, cloned.stderr);
   assert.equal(cacheOf('bob').size, 4, 'the data of the branch, not of the experiment');
   assert.match(cloned.stderr, /dvcexp: downloaded 4 objects/);
+  // What a run that was killed left behind goes with a later one, after a day.
+  const folder = world.path('bob', '.dvc', 'cache', 'files', 'md5', 'ab');
+  mkdirSync(folder, { recursive: true });
+  const [old, young] = ['A', 'B'].map((letter) => `${folder}/.${letter.repeat(22)}.dvcexp.tmp`) as [string, string];
+  for (const path of [old, young]) writeFileSync(path, 'half');
+  utimesSync(old, 0, 0);
   const fetched = world.run(world.path('bob'), 'git', ['fetch', 'origin', `${experiment}:${experiment}`]);
   assert.equal(fetched.code, 0, fetched.stderr);
+  assert.deepEqual([existsSync(old), existsSync(young)], [false, true]);
+  rmSync(young);
   assert.deepEqual(cacheOf('bob'), cacheOf('alice'));
 });
 
