@@ -76,7 +76,10 @@ export async function checkUrls(
     const { url: inner } = resolveAddress({ remoteName: name, url, direction }, assumed, git.env);
     if (inner.kind !== 'helper') continue;
     const program = `git-remote-${inner.helper}`;
-    if (programsOnPath(program, path, context.platform).length > 0) continue;
+    if (programsOnPath(program, path, context.platform).length > 0) {
+      refuseOther(remote, url, program);
+      continue;
+    }
     throw new HelperError(
       'config',
       `'${displayUrl(url)}' needs the helper '${printable(program)}', which Git does not find`,
@@ -84,6 +87,15 @@ export async function checkUrls(
     );
   }
   return [...prefixWarnings(remote), ...passwordWarnings(remote)];
+}
+
+/** The helper that a URL names counts for more than `vcs` (gitremote-helpers(7), "Invocation"). */
+function refuseOther({ name }: GitRemote, url: string, program: string): void {
+  if (isPrefixed(url) || !/^[a-z0-9+.-]+::/i.test(url)) return;
+  const shown = displayUrl(url);
+  throw new HelperError('config', `for '${shown}' Git starts '${printable(program)}' and heeds no 'vcs'`, {
+    hints: [`put ours in front: git remote set-url ${word(name)} ${word(`dvcexp::${shown}`)}`],
+  });
 }
 
 function prefixWarnings(remote: GitRemote): readonly Finding[] {

@@ -81,6 +81,12 @@ describe('what cannot work is refused, with a reason, and nothing is written', (
       url: 'nohelp::x',
       says: /needs the helper 'git-remote-nohelp', which Git does not find/,
     },
+    {
+      name: 'a URL that names another helper',
+      url: 'ext::git upload-pack x',
+      config: { 'protocol.ext.allow': 'always' },
+      says: /Git starts 'git-remote-ext' and heeds no 'vcs'\nhint: .*'dvcexp::ext::git upload-pack x'/,
+    },
     { name: 'a rule that leads to one', config: { 'url.nohelp::.insteadOf': '/nowhere' }, says: /git-remote-nohelp/ },
     { name: 'fd::', url: 'fd::3', says: /'fd::' does not work behind/ },
     {
