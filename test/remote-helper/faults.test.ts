@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { buildHelperProgram } from '../kit/helper-program.ts';
 import type { MoverNote, MoverScript } from '../kit/mover-script.ts';
 import { openWorld, type Ran, type World } from '../kit/world.ts';
@@ -153,6 +154,49 @@ test('a fetch that is interrupted while data comes is taken up by the next one',
   assert.equal((await git('fetch', 'origin')).code, 0);
   assert.ok(world.git(work, 'rev-parse', '--verify', 'refs/remotes/origin/next'));
   assert.equal(notes().filter(({ event }) => event === 'download').length, 2);
+});
+
+test('a server that hangs up while data is uploaded is called again', { timeout }, async () => {
+  const calls = world.path('calls');
+  const server = world.path('hangs-up');
+  writeFileSync(
+    server,
+    `#!/bin/sh\necho >>'${calls}'\n[ "$(wc -l <'${calls}')" -gt 1 ] || exec timeout 1 git receive-pack "$@"\nexec git receive-pack "$@"\n`,
+    { mode: 0o755 },
+  );
+  script({ delayMs: 3000 });
+  const { code, stderr } = await git('push', `--receive-pack=${server}`, 'origin', 'main');
+  assert.equal(code, 0, stderr);
+  assert.equal(remoteMain(), world.git(work, 'rev-parse', 'main'));
+  assert.equal(readFileSync(calls, 'utf8').length, 2);
+  assert.doesNotMatch(stderr, /hung up|error|fatal/);
+});
+
+test('repositories that are cleaned up while data moves lose nothing', { timeout }, async () => {
+  const next = advance();
+  const cleanUp = async (): Promise<void> => {
+    for (const where of [work, bare]) {
+      for (const args of [
+        ['gc', '--quiet'],
+        ['maintenance', 'run', '--task=loose-objects', '--task=incremental-repack'],
+      ])
+        assert.equal((await world.runAsync(where, 'git', args)).code, 0);
+    }
+  };
+  const meanwhile = async (event: MoverNote['event'], ...args: readonly string[]): Promise<Ran> => {
+    const running = git(...args);
+    while (!notes().some((note) => note.event === event)) await pause(50);
+    await cleanUp();
+    return running;
+  };
+  script({ delayMs: 3000 });
+  const fetched = await meanwhile('download', 'fetch', 'origin');
+  assert.equal(fetched.code, 0, fetched.stderr);
+  assert.equal(world.git(work, 'rev-parse', 'origin/next'), next);
+  const pushed = await meanwhile('upload', 'push', 'origin', 'main');
+  assert.equal(pushed.code, 0, pushed.stderr);
+  assert.equal(remoteMain(), world.git(work, 'rev-parse', 'main'));
+  for (const where of [work, bare]) world.git(where, 'fsck', '--strict');
 });
 
 test('a data side that breaks as a whole fails a push of data, and only that', { timeout }, async () => {
