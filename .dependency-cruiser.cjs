@@ -14,6 +14,12 @@ const home = (name, pkg, file) => ({
   from: { path: '^src/', pathNot: file },
   to: { path: `node_modules/${pkg}` },
 });
+const privateTo = (name, backend, users) => ({
+  name,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/storage/(open\\.ts$|(${users})/)` },
+  to: { path: `^src/storage/${backend}/` },
+});
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
@@ -33,24 +39,9 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/storage/(open|s3[^/]*)\\.ts$|^src/storage/s3/' },
       to: { path: '^src/storage/(local|s3[^/]*)\\.ts$|^src/storage/s3/' },
     },
-    {
-      name: 'ssh-is-private-to-the-table',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|ssh/)' },
-      to: { path: '^src/storage/ssh/' },
-    },
-    {
-      name: 'webdav-is-private-to-the-table',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|webdav/)' },
-      to: { path: '^src/storage/webdav/' },
-    },
-    {
-      name: 'http-is-shared-with-webdav',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/storage/(open\\.ts$|http/|webdav/)' },
-      to: { path: '^src/storage/http/' },
-    },
+    privateTo('ssh-is-private-to-the-table', 'ssh', 'ssh'),
+    privateTo('webdav-is-private-to-the-table', 'webdav', 'webdav'),
+    privateTo('http-is-shared-with-webdav', 'http', 'http|webdav'),
     {
       name: 'wire-is-for-backends',
       comment: 'connections, proxies and trust of every backend that speaks HTTP',

@@ -1,7 +1,7 @@
 import { HelperError } from '../model/error.ts';
 
 /** What one kept piece costs in memory beyond its bytes, roughly: so that a million empty ones count too. */
-const bytesPerPiece = 100;
+export const bytesPerPiece = 100;
 
 /**
  * An upper limit for what the other side of a conversation can make this program keep. Call it with the size of each

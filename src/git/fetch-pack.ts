@@ -75,9 +75,8 @@ export function openFetchBridge({ open, url, env }: FetchBridgeContext): FetchBr
     },
     fetch: async (batch, options, { signal }) => {
       const input = Buffer.concat(batch.flatMap((line) => [line.subarray('fetch '.length), Buffer.from('\n')]));
-      const accept = Array.from({ length: 256 }, (_, code) => code);
       const args = fetchPackArguments(options, url);
-      const { code, stdout } = await runGit(args, { env, signal, input, stderr: 'inherit', accept });
+      const { code, stdout } = await runGit(args, { env, signal, input, stderr: 'inherit', accept: 'any' });
       if (code !== 0) throw new InnerGone(code);
       // The rest is a list of what came, which Git has asked for.
       return stdout

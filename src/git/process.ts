@@ -209,7 +209,7 @@ export interface RunOptions extends ProcessOptions {
   /** Upper limit of stdout in bytes (64 MiB unless told); more than that throws `unsupported`. */
   readonly maxBytes?: number;
   /** Exit codes that are answers and not failures; [0] unless told. */
-  readonly accept?: readonly number[];
+  readonly accept?: readonly number[] | 'any';
 }
 
 export interface GitResult {
@@ -252,7 +252,8 @@ export async function runGit(args: readonly string[], options: RunOptions): Prom
   }
   const code = await child.ended;
   const stderr = child.stderrText();
-  if (!(options.accept ?? [0]).includes(code)) {
+  const { accept = [0] } = options;
+  if (accept !== 'any' && !accept.includes(code)) {
     const said = lastLine(stderr);
     throw new HelperError('io', `${what} failed (exit code ${code})${said === '' ? '' : `: ${printable(said)}`}`);
   }

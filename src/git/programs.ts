@@ -26,12 +26,17 @@ export async function askHelper(options: {
 }): Promise<HelperAnswer> {
   const timeout = AbortSignal.timeout(answerMs);
   const signal = AbortSignal.any([options.signal, timeout]);
-  const accept = Array.from({ length: 256 }, (_, code) => code);
   try {
     const args = ['remote-dvcexp', '--version'];
     // Untranslated: the line that says "not a git command" is looked for.
     const env = { ...options.env, LC_ALL: 'C', LANGUAGE: undefined };
-    const { code, stdout, stderr } = await runGit(args, { ...options, env, signal, accept, maxBytes: 64 * 1024 });
+    const { code, stdout, stderr } = await runGit(args, {
+      ...options,
+      env,
+      signal,
+      accept: 'any',
+      maxBytes: 64 * 1024,
+    });
     return judge(code, stdout.toString(), stderr);
   } catch (error) {
     if (options.signal.aborted || !isAbort(error)) throw error;

@@ -60,14 +60,20 @@ export function isOwnPushOption(value: string): boolean {
   return value.startsWith('dvcexp.');
 }
 
-function fetchOption(name: string, several = false): (value: string, known: SessionOptions) => Change {
+type Change = Partial<{ -readonly [Key in keyof SessionOptions]: SessionOptions[Key] }>;
+
+const fetchOptionNames: readonly string[] = [
+  ...['depth', 'deepen-since', 'deepen-not', 'deepen-relative', 'followtags', 'update-shallow'],
+  ...['check-connectivity', 'from-promisor', 'refetch', 'filter'],
+];
+
+/** The last one counts, but of `deepen-not` all do. */
+function fetchOption(name: string): (value: string, known: SessionOptions) => Change {
   return (value, { fetchOptions }) => {
-    const before = several ? (fetchOptions.get(name) ?? []) : [];
+    const before = name === 'deepen-not' ? (fetchOptions.get(name) ?? []) : [];
     return { fetchOptions: new Map([...fetchOptions, [name, [...before, value]]]) };
   };
 }
-
-type Change = Partial<{ -readonly [Key in keyof SessionOptions]: SessionOptions[Key] }>;
 
 const changes: Readonly<Record<string, (value: string, known: SessionOptions) => Change>> = {
   progress: (value) => ({ progress: value === 'true' }),
@@ -82,16 +88,7 @@ const changes: Readonly<Record<string, (value: string, known: SessionOptions) =>
   pushcert: (value) => ({ certificate: value === 'true' ? 'yes' : value === 'if-asked' ? 'if-asked' : 'no' }),
   servpath: (value) => ({ servicePath: value }),
   family: (value) => ({ family: value === 'ipv4' || value === 'ipv6' ? value : undefined }),
-  depth: fetchOption('depth'),
-  'deepen-since': fetchOption('deepen-since'),
-  'deepen-not': fetchOption('deepen-not', true),
-  'deepen-relative': fetchOption('deepen-relative'),
-  followtags: fetchOption('followtags'),
-  'update-shallow': fetchOption('update-shallow'),
-  'check-connectivity': fetchOption('check-connectivity'),
-  'from-promisor': fetchOption('from-promisor'),
-  refetch: fetchOption('refetch'),
-  filter: fetchOption('filter'),
+  ...Object.fromEntries(fetchOptionNames.map((name) => [name, fetchOption(name)])),
   // `true`, or the algorithm itself: Git has sent both.
   'object-format': () => ({ objectFormat: true }),
 };

@@ -95,7 +95,7 @@ export async function downloadWanted(
   session: Session,
   operation: Operation,
 ): Promise<FetchOutcome> {
-  if (wants.length === 0 || session.gitDirectory === undefined || session.settings().noCache) return 'whole';
+  if (wants.length === 0 || !session.movesData()) return 'whole';
   const kinds = await readKinds(
     wants.map(({ oid }) => oid),
     session,

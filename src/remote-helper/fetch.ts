@@ -105,7 +105,7 @@ export async function passFetch(
   operation: Operation,
 ): Promise<number> {
   const { wire } = session.context;
-  const moving = session.gitDirectory !== undefined && !session.settings().noCache;
+  const moving = session.movesData();
   const holdList = moving && (session.pending()?.oids.size ?? 0) > 0;
   const watcher = openWatcher({ stateless, holdList, holdExperiments: moving });
   const cloning = moving ? session.cloning(operation) : Promise.resolve(false);
@@ -175,8 +175,7 @@ export interface Listing {
 export async function listForFetch(inner: InnerGit, session: Session, operation: Operation): Promise<Listing> {
   const all = await inner.list(false, session.options, operation);
   const lines = all.filter((line) => !isInternal(listLine.exec(line.toString())?.[2] ?? ''));
-  const moving = session.gitDirectory !== undefined && !session.settings().noCache;
-  const cloning = moving && (await session.cloning(operation));
+  const cloning = session.movesData() && (await session.cloning(operation));
   const listing = { lines, names: namesByOid(lines), head: headOf(lines), cloning };
   if ((await bringListed(listing.names, [], listing.head, session, operation)) === 'failed') throw new InnerGone(128);
   return listing;

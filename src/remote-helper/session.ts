@@ -50,6 +50,8 @@ export interface Session {
   voice(): Voice;
   /** Is Git served by `list` and `fetch`, and not by a connection? Windows has no pipe that tells when Git reads no more. */
   byFetch(): boolean;
+  /** Is there a place for data, and is it wanted? Throws as `settings`. */
+  movesData(): boolean;
   /** Undefined outside of a repository, where no data can be placed. */
   readonly gitDirectory: string | undefined;
   pending(): Pending | undefined;
@@ -88,6 +90,7 @@ export function openSession(context: SessionContext): Session {
         return standard;
       }
     },
+    movesData: () => gitDirectory !== undefined && !settings().noCache,
     pending: () => {
       if (gitDirectory === undefined) return undefined;
       pending ??= openPending(locateRepository(context.cwd, gitDirectory, context.env, configured).commonDirectory);

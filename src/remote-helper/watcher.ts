@@ -1,4 +1,4 @@
-import { openAllowance } from '../git/allowance.ts';
+import { bytesPerPiece, openAllowance } from '../git/allowance.ts';
 import { openPacketSplitter, type Packet, type PacketSplitter, packetText } from '../git/pkt-line.ts';
 import { HelperError } from '../model/error.ts';
 import { isInternal } from '../model/git.ts';
@@ -46,8 +46,6 @@ const mostNamesBytes = 48 * 1024 * 1024;
 const mostHeldBytes = 64 * 1024 * 1024;
 /** Over a million wants. */
 const mostRequestBytes = 256 * 1024 * 1024;
-/** What a piece costs in memory beyond its bytes, so that many small ones count too. */
-const bytesPerPiece = 100;
 
 /** `<oid> <ref>[ <attributes>]` of version 2, `<oid> <ref>[NUL capabilities]` of older ones. */
 const refLine = /^([0-9a-f]{40}|[0-9a-f]{64}) ([^\s\0]+)(.*)$/s;

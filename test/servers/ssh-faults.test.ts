@@ -21,7 +21,8 @@ const top = mkdtempSync(join(tmpdir(), 'dvcexp-ssh-faults-'));
 const key = 'files/md5/ab/cdef';
 const keyfile = join(top, 'key');
 const hostKey = join(top, 'host');
-const needsRoot = userInfo().uid === 0 ? false : 'needs root: mounts and chroots';
+// CI is root, and must not pass by leaving them out.
+const needsRoot = userInfo().uid === 0 || process.env.CI === 'true' ? false : 'needs root: mounts and chroots';
 let serial = 0;
 let home: SshHome;
 

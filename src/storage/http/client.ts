@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StorageContext } from '../remote.ts';
 import { retrying } from '../retry.ts';
-import { isStale } from '../wire/failure.ts';
 import { openProxies } from '../wire/proxy.ts';
 import { BodyError, type WireRequest, type WireResponse, type WireStream } from '../wire/request.ts';
+import { resend } from '../wire/resend.ts';
 import { openWire, type Wire } from '../wire/wire.ts';
 import type { Call } from './call.ts';
 import { openDigest } from './digest.ts';
@@ -119,16 +118,11 @@ async function exchange<A>(
   settings: HttpSettings,
   signal: AbortSignal,
 ): Promise<A> {
-  signal.throwIfAborted();
-  for (let turn = 1; ; turn++) {
-    try {
-      return await send();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof BodyError) throw error.cause;
-      if (!isStale(error) || turn > settings.connections) throw brokenError(call, error, settings);
-      await sleep(1, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
+  try {
+    return await resend(send, settings.connections, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof BodyError ? error.cause : brokenError(call, error, settings);
   }
 }
 

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import type { StorageContext } from '../remote.ts';
 import { type Repeat, retrying } from '../retry.ts';
-import { isStale } from '../wire/failure.ts';
 import { openProxies } from '../wire/proxy.ts';
 import type { WireRequest, WireResponse } from '../wire/request.ts';
+import { resend } from '../wire/resend.ts';
 import { openWire } from '../wire/wire.ts';
 import { type Identity, openKeychain } from './credentials.ts';
 import { type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
@@ -133,15 +132,11 @@ async function exchange(
   settings: S3Settings,
   signal: AbortSignal,
 ): Promise<WireResponse> {
-  signal.throwIfAborted();
-  for (let turn = 1; ; turn++) {
-    try {
-      return await send(request, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isStale(error) || turn > 1) throw wireError(call.action, error, settings);
-      await sleep(1, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
+  try {
+    return await resend(() => send(request, signal), 1, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw wireError(call.action, error, settings);
   }
 }
 

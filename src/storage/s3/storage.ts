@@ -21,6 +21,7 @@ export const openS3Storage: OpenStorage = async (config, context) => {
   const client = openClient(settings, context);
   const stat = openStat(settings, client);
   const { createHeaders, objectHeaders } = settings;
+  const common = { client, budget: memory, objectHeaders };
   return {
     displayUrl: settings.displayUrl,
     concurrency: settings.concurrency,
@@ -31,31 +32,12 @@ export const openS3Storage: OpenStorage = async (config, context) => {
       const absent = (): HelperError =>
         new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
       const action = `cannot read from '${settings.displayUrl}'`;
-      return downloadObject({
-        client,
-        budget: memory,
-        key: requireKey(key),
-        action,
-        absent,
-        objectHeaders,
-        signal,
-        moved,
-      });
+      return downloadObject({ ...common, key: requireKey(key), action, absent, signal, moved });
     },
     async write(key, content, { signal, moved }) {
       signal.throwIfAborted();
       const action = `cannot write to '${settings.displayUrl}'`;
-      await uploadObject({
-        client,
-        budget: memory,
-        key: requireKey(key),
-        action,
-        content,
-        createHeaders,
-        objectHeaders,
-        signal,
-        moved,
-      });
+      await uploadObject({ ...common, key: requireKey(key), action, content, createHeaders, signal, moved });
     },
     async close() {
       client.close();
