@@ -34,17 +34,38 @@ export interface Storage {
    */
   list(prefix: string, operation: Operation): AsyncIterable<Entry>;
   /**
-   * The object's bytes from the start, in order. A chunk holds them until the next one is asked for: whoever needs it
+   * The object's bytes from `start`, in order. A chunk holds them until the next one is asked for: whoever needs it
    * longer copies it. Stopping early frees the connection.
    */
-  read(key: string, operation: TransferOperation): AsyncIterable<Uint8Array>;
+  read(key: string, operation: ReadOperation): AsyncIterable<Uint8Array>;
   /**
    * Resolves only when the object is whole and visible under its key; until then nobody sees any of it. When
-   * `content` throws, or the operation is aborted, nothing stays behind. Overwrites.
+   * `content` throws, nothing stays behind; when the operation is aborted or the service fails, only parts that
+   * `StorageContext.uploads` knows of, for the next write of the same key to go on with. Overwrites.
    */
   write(key: string, content: Content, operation: TransferOperation): Promise<void>;
   /** Frees connections. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** What a `read` may ask for beside the whole object. */
+export interface ReadOperation extends TransferOperation {
+  /** The first byte wanted, 0 unless told, at most the object's size. */
+  readonly start?: number | undefined;
+  /** DVC's `version_id` of a cloud-versioned object; undefined: the current one. Without versions: `unsupported`. */
+  readonly version?: string | undefined;
+}
+
+/**
+ * Uploads in parts that did not end, kept by this clone from one run to the next. What is noted is the backend's own
+ * text (an upload ID, a session URL) and as secret as a key. Never trusted: the service is asked what it has, and the
+ * content is read again and compared.
+ */
+export interface UploadMemory {
+  /** What was last noted for the key; undefined when nothing was, or long ago. */
+  recall(key: string): string | undefined;
+  note(key: string, text: string): void;
+  forget(key: string): void;
 }
 
 /** What a backend may know of the outside world. */
@@ -59,6 +80,8 @@ export interface StorageContext {
    * it such a folder is `unavailable`, since a share that is not mounted must not look like lost objects.
    */
   readonly createBase?: boolean;
+  /** Left out, no upload is continued and none leaves parts behind. */
+  readonly uploads?: UploadMemory;
   /** How patient to be; what is left out has its default. */
   readonly retry?: Partial<RetryPolicy>;
   /** Starts a program of this machine. Left out, a backend does without. */
