@@ -1,8 +1,8 @@
-// Compares plain Git with this project's helper with `dvc exp` and with s5cmd, on one S3 server, one after the other
-// in every round. docs/performance.md says what is compared and why.
+// Compares plain Git with this project's helper with `dvc exp` and with plain copiers, on one storage server (S3 or
+// SSH), one after the other in every round. docs/performance.md says what is compared and why.
 //
 //   DVCEXP_TEST_DVC=/path/to/dvc DVCEXP_TEST_WEED=/path/to/weed DVCEXP_BENCH_S5CMD=/path/to/s5cmd \
-//     npm run bench -- [--rounds <n>] [--quick] [--only <names>] [<workload>...]
+//     npm run bench -- [--over <service>] [--rounds <n>] [--quick] [--only <names>] [<workload>...]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import { type Options, parseOptions, usage } from './bench/options.ts';
 import { findPrograms, type Programs, top } from './bench/programs.ts';
 import { runWorkload } from './bench/rounds.ts';
 import type { Failure, Run, RunSink } from './bench/run.ts';
-import { openServer } from './bench/server.ts';
+import { openS3Service } from './bench/s3-service.ts';
+import { openSshService, sshVersion } from './bench/ssh-service.ts';
 import { formatStartup, measureStartup, type Startup } from './bench/startup.ts';
-import { openStore } from './bench/store.ts';
 import { formatWorkload } from './bench/summary.ts';
 import { type Workload, workloads } from './bench/workloads.ts';
 
@@ -30,7 +30,7 @@ interface Results {
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   const interrupted = awaitInterrupt();
-  const machine = openMachine(findPrograms(options.only));
+  const machine = openMachine(findPrograms(options));
   const results: Results = { conditions: {}, runs: [], failures: [] };
   try {
     results.conditions = await readConditions(machine, options);
@@ -58,24 +58,22 @@ async function compareStarts(machine: Machine, options: Options, results: Result
 
 async function compareWork(
   machine: Machine,
-  { only, rounds }: Options,
+  { over, only, rounds }: Options,
   chosen: readonly Workload[],
   interrupted: Promise<never>,
   results: Results,
 ): Promise<void> {
-  const server = await openServer();
-  const store = openStore(server.endpoint);
+  const service = over === 's3' ? await openS3Service() : await openSshService();
   const sink = openSink(results);
   try {
     for (const workload of chosen) {
-      await Promise.race([runWorkload({ machine, server, store, only, rounds, sink }, workload), interrupted]);
+      await Promise.race([runWorkload({ machine, service, only, rounds, sink }, workload), interrupted]);
       const mine = <Part extends { workload: string }>(all: readonly Part[]): Part[] =>
         all.filter((part) => part.workload === workload.name);
       print(formatWorkload(workload, mine(results.runs), mine(results.failures)));
     }
   } finally {
-    store.close();
-    await server.close();
+    await service.close();
   }
 }
 
@@ -100,7 +98,7 @@ function openSink(results: Results): RunSink {
 
 async function readConditions(
   machine: Machine,
-  { rounds, quick, only }: Options,
+  { over, rounds, quick, only }: Options,
 ): Promise<Readonly<Record<string, unknown>>> {
   const ask = async (program: keyof Programs, ...args: readonly string[]): Promise<string> => {
     const output = await machine.run({ cwd: machine.directory, program: machine.programs[program], args });
@@ -108,6 +106,7 @@ async function readConditions(
   };
   return {
     date: new Date().toISOString(),
+    over,
     quick,
     rounds,
     processors: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`,
@@ -115,8 +114,9 @@ async function readConditions(
     system: `${process.platform} ${release()}`,
     node: process.version,
     git: await ask('git', 'version'),
-    seaweedfs: await ask('weed', 'version'),
+    ...(over === 's3' ? { seaweedfs: await ask('weed', 'version') } : { ssh: sshVersion() }),
     ...(only.includes('dvc') ? { dvc: (await ask('dvc', 'version')).replace('DVC version: ', '') } : {}),
+    ...(only.includes('rclone') ? { rclone: await ask('rclone', 'version') } : {}),
     ...(only.includes('s5cmd') ? { s5cmd: await ask('s5cmd', 'version') } : {}),
   };
 }

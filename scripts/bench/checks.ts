@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import type { Store } from './store.ts';
+import type { Store } from './service.ts';
 import type { Content } from './workloads.ts';
 
 const blockBytes = 1 << 20;

@@ -4,7 +4,6 @@ import { loadavg, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Programs, top } from './programs.ts';
-import { credentials } from './server.ts';
 
 const wrapper = fileURLToPath(new URL('measure.py', import.meta.url));
 const measuredTimeoutS = 900;
@@ -112,12 +111,17 @@ function parseReport(command: Command, text: string, log: string): Omit<Cost, 'l
   return { wallS: report.wallS, cpuS: report.userS + report.systemS, peakRssMib: report.peakRssKib / 1024 };
 }
 
+/** Ours before all, so that Git finds this helper. */
+export function searchPath(): string {
+  return [join(top, 'bin'), dirname(process.execPath), process.env.PATH ?? ''].join(delimiter);
+}
+
 /** Nothing of the caller gets in but PATH: no proxy, no certificate authorities, no configuration. */
 function cleanEnvironment(directory: string): Record<string, string> {
   const home = join(directory, 'home');
   mkdirSync(home);
   return {
-    PATH: [join(top, 'bin'), dirname(process.execPath), process.env.PATH ?? ''].join(delimiter),
+    PATH: searchPath(),
     HOME: home,
     TMPDIR: tmpdir(),
     LC_ALL: 'C.UTF-8',
@@ -128,11 +132,6 @@ function cleanEnvironment(directory: string): Record<string, string> {
     GIT_COMMITTER_NAME: 'Bench',
     GIT_COMMITTER_EMAIL: 'bench@example.com',
     DVC_NO_ANALYTICS: '1',
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    AWS_REGION: 'us-east-1',
-    AWS_DEFAULT_REGION: 'us-east-1',
-    AWS_EC2_METADATA_DISABLED: 'true',
   };
 }
 

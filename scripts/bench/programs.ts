@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Contestant } from './options.ts';
+import type { Options } from './options.ts';
 
 /** The top of this project. */
 export const top: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -15,6 +15,8 @@ export interface Programs {
   readonly weed: string;
   readonly dvc: string;
   readonly s5cmd: string;
+  readonly rclone: string;
+  readonly scp: string;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface Programs {
  *
  * @throws Error that names every program that is not there, and how to say where it is
  */
-export function findPrograms(only: readonly Contestant[]): Programs {
+export function findPrograms({ only, over }: Pick<Options, 'only' | 'over'>): Programs {
   const missing: string[] = [];
   const find = (name: string, variable?: string, wanted = true): string => {
     const named = variable === undefined ? undefined : process.env[variable];
@@ -35,9 +37,11 @@ export function findPrograms(only: readonly Contestant[]): Programs {
     git: find('git'),
     node: process.execPath,
     python: realPython(find('python3')),
-    weed: find('weed', 'DVCEXP_TEST_WEED'),
+    weed: find('weed', 'DVCEXP_TEST_WEED', over === 's3'),
     dvc: find('dvc', 'DVCEXP_TEST_DVC', only.includes('dvc')),
     s5cmd: find('s5cmd', 'DVCEXP_BENCH_S5CMD', only.includes('s5cmd')),
+    rclone: find('rclone', 'DVCEXP_TEST_RCLONE', only.includes('rclone')),
+    scp: find('scp', undefined, only.includes('scp')),
   };
   const helper = join(top, 'bin', 'git-remote-dvcexp');
   if (only.includes('ours') && !runs(helper)) missing.push("'bin/git-remote-dvcexp'");

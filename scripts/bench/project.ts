@@ -56,9 +56,8 @@ export function readExperimentRefs(machine: Machine, repository: string): Promis
 }
 
 /** Where a copy of the project keeps its data; stays in that copy, as in real life the access key does. */
-export function configureStorage(directory: string, url: string, endpoint?: string): void {
-  const lines = ['[\'remote "storage"\']', `    url = ${url}`];
-  if (endpoint !== undefined) lines.push(`    endpointurl = ${endpoint}`);
+export function configureStorage(directory: string, options: Readonly<Record<string, string>>): void {
+  const lines = ['[\'remote "storage"\']', ...Object.entries(options).map(([key, value]) => `    ${key} = ${value}`)];
   writeFileSync(join(directory, '.dvc', 'config.local'), `${lines.join('\n')}\n`);
 }
 

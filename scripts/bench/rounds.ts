@@ -6,14 +6,12 @@ import type { Machine } from './machine.ts';
 import type { Contestant } from './options.ts';
 import { configureStorage, copyProject, makeProject, type Project, readExperimentRefs, runGit } from './project.ts';
 import type { Run, RunSink } from './run.ts';
-import { requestsBetween, type Server } from './server.ts';
-import type { Store } from './store.ts';
+import { requestsBetween, type Service } from './service.ts';
 import type { Phase, Workload } from './workloads.ts';
 
 export interface Arena {
   readonly machine: Machine;
-  readonly server: Server;
-  readonly store: Store;
+  readonly service: Service;
   readonly only: readonly Contestant[];
   readonly rounds: number;
   readonly sink: RunSink;
@@ -32,7 +30,8 @@ const prefix = 'dvc';
 
 /** All rounds of one workload. A contestant that fails is reported to the sink, and the others go on. */
 export async function runWorkload(arena: Arena, workload: Workload): Promise<void> {
-  const { machine, store, sink, only } = arena;
+  const { machine, sink, only } = arena;
+  const { store } = arena.service;
   sink.say(`${workload.name}: making ${workload.title}`);
   const project = await makeProject(machine, workload);
   if (only.includes('dvc')) await askDvc(machine, project);
@@ -56,9 +55,9 @@ export async function runWorkload(arena: Arena, workload: Workload): Promise<voi
 async function runRound(contest: Contest, round: number, order: readonly Contestant[]): Promise<void> {
   const { arena, workload } = contest;
   const bucket = `bench-${workload.name}-${round}`;
-  await arena.store.makeBucket(bucket);
+  await arena.service.store.makeBucket(bucket);
   for (const contestant of order) await pushes(contest, round, contestant, bucket);
-  await arena.store.dropBucket(bucket);
+  await arena.service.store.dropBucket(bucket);
   if (!workload.phases.includes('fetch')) return;
   for (const contestant of order) await fetches(contest, round, contestant);
 }
@@ -66,7 +65,7 @@ async function runRound(contest: Contest, round: number, order: readonly Contest
 /** A new repository with everything in its cache, a new empty Git remote and an empty prefix. */
 async function pushes(contest: Contest, round: number, contestant: Contestant, bucket: string): Promise<void> {
   const { arena, workload, project } = contest;
-  const { machine, store } = arena;
+  const { machine, service } = arena;
   const remote = machine.scratch(`${contestant}-remote`);
   await runGit(machine, remote, 'init', '--quiet', '--bare', '--initial-branch=main');
   const place = placeOf(arena, contestant, bucket, contestant);
@@ -74,7 +73,7 @@ async function pushes(contest: Contest, round: number, contestant: Contestant, b
   await runGit(machine, place.clone, 'remote', 'add', 'origin', remote);
   await configureClone(machine, contestant, place);
   const check = async (): Promise<void> => {
-    await checkStored(project.content, store, bucket, place.prefix);
+    await checkStored(project.content, service.store, bucket, place.prefix);
     await checkRefs(machine, contestant, project, remote);
   };
   for (const phase of workload.phases.filter((name) => name !== 'fetch')) {
@@ -126,32 +125,32 @@ async function measured(
   phase: Phase,
   place: Place,
 ): Promise<Run> {
-  const { machine, server } = arena;
+  const { machine, service } = arena;
   await machine.settle();
   const command = commandOf(machine.programs, contestant, phase, place);
-  const requestsBefore = await server.countRequests();
-  const serverBefore = server.cpuS();
+  const requestsBefore = await service.countRequests();
+  const serverBefore = service.cpuS();
   const cost = await machine.measure(command);
-  const serverAfter = server.cpuS();
-  const requests = requestsBetween(requestsBefore, await server.countRequests());
+  const serverAfter = service.cpuS();
+  const requests = requestsBetween(requestsBefore, await service.countRequests());
   const serverCpuS = serverBefore === undefined || serverAfter === undefined ? null : serverAfter - serverBefore;
   const objects = project.content.required.size;
   return { workload: workload.name, phase, contestant, round, objects, ...cost, requests, serverCpuS };
 }
 
-function placeOf({ machine, server }: Arena, contestant: Contestant, bucket: string, prefixInBucket: string): Place {
+function placeOf({ machine, service }: Arena, contestant: Contestant, bucket: string, prefixInBucket: string): Place {
   return {
     clone: machine.scratch(`${contestant}-clone`),
     siteCache: machine.scratch(`${contestant}-site`),
     bucket,
     prefix: prefixInBucket,
-    endpoint: server.endpoint,
+    service,
   };
 }
 
 async function configureClone(machine: Machine, contestant: Contestant, place: Place): Promise<void> {
   if (contestant === 'ours') await runGit(machine, place.clone, 'config', 'remote.origin.vcs', 'dvcexp');
-  configureStorage(place.clone, `s3://${place.bucket}/${place.prefix}`, place.endpoint);
+  configureStorage(place.clone, place.service.options(place.bucket, place.prefix));
 }
 
 /** A bare repository with the baseline and all experiments. */
@@ -168,7 +167,7 @@ async function checkRefs(
   project: Project,
   repository: string,
 ): Promise<void> {
-  if (contestant === 's5cmd') return;
+  if (contestant !== 'ours' && contestant !== 'dvc') return;
   if ((await readExperimentRefs(machine, repository)) !== project.experimentRefs) {
     throw new Error(`the experiments in ${repository} are not those of the project`);
   }

@@ -32,7 +32,7 @@ export async function measureStartup(
   const [origin = '', storage = '', clone = ''] = places;
   await runGit(machine, origin, 'init', '--quiet', '--bare', '--initial-branch=main');
   await copyProject(machine, project, clone);
-  configureStorage(clone, storage);
+  configureStorage(clone, { url: storage });
   await runGit(machine, clone, 'remote', 'add', 'plain', origin);
   await runGit(machine, clone, 'remote', 'add', 'origin', origin);
   if (ours) await runGit(machine, clone, 'config', 'remote.origin.vcs', 'dvcexp');

@@ -3,7 +3,13 @@ import { type Contestant, contestants } from './options.ts';
 import type { Failure, Run } from './run.ts';
 import type { Goal, Phase, Workload } from './workloads.ts';
 
-const names: Readonly<Record<Contestant, string>> = { ours: 'git-remote-dvcexp', dvc: 'dvc exp', s5cmd: 's5cmd' };
+const names: Readonly<Record<Contestant, string>> = {
+  ours: 'git-remote-dvcexp',
+  dvc: 'dvc exp',
+  s5cmd: 's5cmd',
+  rclone: 'rclone',
+  scp: 'scp',
+};
 
 /** One table per phase, with the goals below, as Markdown. */
 export function formatWorkload(workload: Workload, runs: readonly Run[], failures: readonly Failure[]): string {
@@ -23,39 +29,34 @@ export function formatWorkload(workload: Workload, runs: readonly Run[], failure
 }
 
 function formatPhase(runs: readonly Run[]): string {
+  const present = contestants.filter((contestant) => runs.some((run) => run.contestant === contestant));
+  const peers = present.filter((contestant) => contestant !== 'ours');
   const head = [
     'contestant',
     'wall s',
     'min - max',
-    'to dvc',
-    'to s5cmd',
+    ...peers.map((peer) => `to ${peer}`),
     'CPU s',
-    'CPU to dvc',
-    'CPU to s5cmd',
+    ...peers.map((peer) => `CPU to ${peer}`),
     'peak MiB',
     'requests',
     'server CPU s',
     'rounds',
   ];
-  const rows = contestants.flatMap((contestant) => {
-    const own = runs.filter((run) => run.contestant === contestant);
-    return own.length === 0 ? [] : [formatRow(contestant, own, runs)];
-  });
-  return formatTable([head, ...rows]);
+  return formatTable([head, ...present.map((contestant) => formatRow(contestant, peers, runs))]);
 }
 
-function formatRow(contestant: Contestant, own: readonly Run[], all: readonly Run[]): readonly string[] {
+function formatRow(contestant: Contestant, peers: readonly Contestant[], all: readonly Run[]): readonly string[] {
+  const own = all.filter((run) => run.contestant === contestant);
   const middle = (of: (run: Run) => number | null): string => figure(median(own.map((run) => of(run) ?? Number.NaN)));
   const walls = own.map(({ wallS }) => wallS);
   return [
     names[contestant],
     middle(({ wallS }) => wallS),
     `${figure(Math.min(...walls))} - ${figure(Math.max(...walls))}`,
-    figure(ratio(all, contestant, 'dvc', wall)),
-    figure(ratio(all, contestant, 's5cmd', wall)),
+    ...peers.map((peer) => figure(ratio(all, contestant, peer, wall))),
     middle(({ cpuS }) => cpuS),
-    figure(ratio(all, contestant, 'dvc', cpu)),
-    figure(ratio(all, contestant, 's5cmd', cpu)),
+    ...peers.map((peer) => figure(ratio(all, contestant, peer, cpu))),
     middle(({ peakRssMib }) => peakRssMib),
     middle(({ requests }) => Object.values(requests).reduce((sum, count) => sum + count, 0)),
     middle(({ serverCpuS }) => serverCpuS),

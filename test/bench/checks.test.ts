@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkArrived, checkStored, md5OfPath } from '../../scripts/bench/checks.ts';
 import { openObjectWriter } from '../../scripts/bench/objects.ts';
-import type { Store, Stored } from '../../scripts/bench/store.ts';
+import type { Store, Stored } from '../../scripts/bench/service.ts';
 import { type Content, workloads } from '../../scripts/bench/workloads.ts';
 
 function makeContent(context: TestContext): { content: Content; cache: string; path: string } {

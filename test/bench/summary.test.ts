@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { figure, median } from '../../scripts/bench/figures.ts';
 import { type Contestant, parseOptions } from '../../scripts/bench/options.ts';
 import type { Run } from '../../scripts/bench/run.ts';
-import { parseRequests, requestsBetween } from '../../scripts/bench/server.ts';
+import { parseRequests } from '../../scripts/bench/s3-service.ts';
+import { requestsBetween } from '../../scripts/bench/service.ts';
 import { formatWorkload, ratio } from '../../scripts/bench/summary.ts';
 import { workloads } from '../../scripts/bench/workloads.ts';
 
@@ -65,6 +66,7 @@ SeaweedFS_s3_request_seconds_count{type="PUT"} 99`;
 
 test('arguments that cannot be are refused by name', () => {
   assert.deepEqual(parseOptions(['--only', 's5cmd,ours', 'large', '--rounds', '2']), {
+    over: 's3',
     rounds: 2,
     quick: false,
     only: ['ours', 's5cmd'],
@@ -74,5 +76,8 @@ test('arguments that cannot be are refused by name', () => {
   assert.equal(parseOptions(['--quick']).rounds, 1);
   assert.throws(() => parseOptions(['--rounds', '0']), /'0' is no positive number/);
   assert.throws(() => parseOptions(['--only', 'rclone']), /'rclone' is no contestant; there are ours, dvc, s5cmd/);
+  assert.deepEqual(parseOptions(['--over', 'ssh']).only, ['ours', 'dvc', 'rclone', 'scp']);
+  assert.throws(() => parseOptions(['--over', 'ssh', '--only', 's5cmd']), /'s5cmd' is no contestant; .* rclone, scp/);
+  assert.throws(() => parseOptions(['--over', 'ftp']), /'ftp' is no service; there are s3, ssh/);
   assert.throws(() => parseOptions(['huge']), /'huge' is no workload/);
 });

@@ -1,29 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { admin, freePorts, startWeed } from '../../test/kit/weed.ts';
+import { openStore } from './s3-store.ts';
+import type { Requests, Service } from './service.ts';
 
 /** Of /proc/<pid>/stat; 100 on every Linux that Node runs on. */
 const clockTicksPerS = 100;
 
-/** Key that the server accepts. */
-export const credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } = {
-  accessKeyId: admin.id,
-  secretAccessKey: admin.secret,
-};
-
-/** Requests by method; the server counts HEAD as GET. */
-export type Requests = ReadonlyMap<string, number>;
-
-export interface Server {
-  readonly endpoint: string;
-  /** All requests that the S3 gateway has answered so far. */
-  countRequests(): Promise<Requests>;
-  /** CPU seconds that the server has used so far; undefined where the system does not tell. */
-  cpuS(): number | undefined;
-  close(): Promise<void>;
-}
-
 /** Starts SeaweedFS with one S3 gateway on 127.0.0.1. */
-export async function openServer(): Promise<Server> {
+export async function openS3Service(): Promise<Service> {
   const [port] = await freePorts(1);
   const metrics = `http://127.0.0.1:${port}/metrics`;
   const weed = await startWeed({
@@ -35,11 +19,23 @@ export async function openServer(): Promise<Server> {
       '-master.volumeSizeLimitMB=30000',
     ],
   });
+  const store = openStore(weed.endpoint);
   return {
-    endpoint: weed.endpoint,
+    store,
+    env: {
+      AWS_ACCESS_KEY_ID: admin.id,
+      AWS_SECRET_ACCESS_KEY: admin.secret,
+      AWS_REGION: 'us-east-1',
+      AWS_DEFAULT_REGION: 'us-east-1',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    },
+    options: (bucket, prefix) => ({ url: `s3://${bucket}/${prefix}`, endpointurl: weed.endpoint }),
     countRequests: async () => parseRequests(await (await fetch(metrics)).text()),
     cpuS: () => processCpuS(weed.pid),
-    close: weed.close,
+    async close() {
+      store.close();
+      await weed.close();
+    },
   };
 }
 
@@ -51,12 +47,6 @@ export function parseRequests(metrics: string): Requests {
     requests.set(method, (requests.get(method) ?? 0) + Number(value));
   }
   return requests;
-}
-
-/** `after` less `before`, without the methods that did not occur. */
-export function requestsBetween(before: Requests, after: Requests): Record<string, number> {
-  const grown = [...after].map(([method, count]) => [method, count - (before.get(method) ?? 0)] as const);
-  return Object.fromEntries(grown.filter(([, count]) => count > 0).sort());
 }
 
 /** utime and stime of proc(5), which follow the program's name in parentheses. */

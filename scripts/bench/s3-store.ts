@@ -10,39 +10,20 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { credentials } from './server.ts';
+import { admin } from '../../test/kit/weed.ts';
+import type { Store, Stored } from './service.ts';
 
 const readyTimeoutMs = 60_000;
 const uploadsAtOnce = 16;
 const warmUps = 64;
 
-export interface Stored {
-  readonly sizeBytes: number;
-  /** MD5 of an object that came in one piece; has a dash in it for one that came in parts. */
-  readonly etag: string;
-}
-
-/** The benchmark's own view of the S3 server, through the vendor's library and no contestant. */
-export interface Store {
-  /** Makes a bucket that has stored and dropped something already, so that the first contestant finds it as the last. */
-  makeBucket(name: string): Promise<void>;
-  /** With all that is in it. */
-  dropBucket(name: string): Promise<void>;
-  /** Uploads files below a directory under their paths. */
-  fill(bucket: string, prefix: string, directory: string, paths: readonly string[]): Promise<void>;
-  /** Key below the prefix → what is stored there. */
-  list(bucket: string, prefix: string): Promise<ReadonlyMap<string, Stored>>;
-  /** MD5 of the bytes that the server hands out, in hex. */
-  md5(bucket: string, key: string): Promise<string>;
-  close(): void;
-}
-
+/** The S3 server as seen through the vendor's library. */
 export function openStore(endpoint: string): Store {
   // The library warns on stderr about every Node that it will leave behind one day.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const client = new S3Client({
     endpoint,
-    credentials,
+    credentials: { accessKeyId: admin.id, secretAccessKey: admin.secret },
     region: 'us-east-1',
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
