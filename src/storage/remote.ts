@@ -50,7 +50,7 @@ export interface Storage {
 
 /** What a `read` may ask for beside the whole object. */
 export interface ReadOperation extends TransferOperation {
-  /** The first byte wanted, 0 unless told, at most the object's size. */
+  /** The first byte wanted, 0 unless told. Behind the object's end: nothing comes, or `corrupt` is thrown. */
   readonly start?: number | undefined;
   /** DVC's `version_id` of a cloud-versioned object; undefined: the current one. Without versions: `unsupported`. */
   readonly version?: string | undefined;
@@ -66,6 +66,11 @@ export interface UploadMemory {
   recall(key: string): string | undefined;
   note(key: string, text: string): void;
   forget(key: string): void;
+  /**
+   * What `recall` no longer answers, for a service that keeps the parts of an unfinished upload until somebody tells it:
+   * tell it, then `forget` the key. Whoever need not leaves it alone, and it is dropped some days later.
+   */
+  expired(): readonly (readonly [key: string, text: string])[];
 }
 
 /** What a backend may know of the outside world. */

@@ -11,6 +11,7 @@ import { openLedger } from './ledger.ts';
 import type { Group } from './plan.ts';
 import { programStarter } from './programs.ts';
 import { openProjects, type Projects } from './projects.ts';
+import { openUploadMemory } from './upload-memory.ts';
 
 /** What the data side may know of the session with Git. */
 export interface DataMoverContext {
@@ -36,7 +37,7 @@ export interface Session {
   readonly context: DataMoverContext;
   readonly voice: Voice;
   readonly location: RepositoryLocation;
-  /** Our own folder in the common Git directory: ledger, journal. */
+  /** Our own folder in the common Git directory: ledger, journal, uploads. */
   readonly directory: string;
   readonly repository: Repository;
   readonly projects: Projects;
@@ -92,6 +93,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
             ...context,
             retry: { onRetry },
             createBase,
+            ...(direction === 'upload' ? { uploads: openUploadMemory(directory, group.storage) } : {}),
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
           });

@@ -26,7 +26,7 @@ const lifetimeSeconds = 7 * 24 * 3600;
 /**
  * The place a ledger speaks of: what decides where bytes go, and nothing secret.
  */
-function nameOf(storage: StorageConfig): string {
+export function placeOf(storage: StorageConfig): string {
   const place = [storage.scheme, storage.url, storage.options.endpointurl ?? '', storage.options.region ?? ''];
   return createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 32);
 }
@@ -34,7 +34,7 @@ function nameOf(storage: StorageConfig): string {
 /** @param directory the repository's `dvcexp` folder in its common Git directory */
 export function openLedger(directory: string, storage: StorageConfig, nowSeconds: number): Ledger {
   const folder = join(directory, 'ledger');
-  const path = join(folder, nameOf(storage));
+  const path = join(folder, placeOf(storage));
   const known = new Set<string>();
   const fresh: Key[] = [];
   let stale = false;
