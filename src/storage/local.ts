@@ -8,7 +8,7 @@ import type { Content, Operation, TransferOperation } from '../model/operation.t
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { isKey, requireKey } from './key.ts';
-import type { Entry, OpenStorage, Storage } from './remote.ts';
+import type { Entry, OpenStorage, ReadOperation, Storage } from './remote.ts';
 
 // Below this a file is read and written synchronously: promises cost three times as much for small files.
 const chunkBytes = 1024 * 1024;
@@ -113,24 +113,26 @@ function readFolder(base: Base, folder: string): fs.Dirent[] {
   }
 }
 
-async function* readFile(base: Base, key: string, operation: TransferOperation): AsyncGenerator<Uint8Array> {
+async function* readFile(base: Base, key: string, operation: ReadOperation): AsyncGenerator<Uint8Array> {
   operation.signal.throwIfAborted();
   const tell = telling('cannot read from', base, key);
   const fd = openForReading(base, key, tell);
   try {
-    const size = fs.fstatSync(fd).size;
+    let at = operation.start ?? 0;
+    const size = Math.max(0, fs.fstatSync(fd).size - at);
     if (size <= chunkBytes) {
       const bytes = Buffer.allocUnsafe(size);
-      const length = guard(tell, () => readFully(fd, bytes));
+      const length = guard(tell, () => readFully(fd, bytes, at));
       operation.moved?.(length);
       if (length > 0) yield bytes.subarray(0, length);
       return;
     }
     for (;;) {
       operation.signal.throwIfAborted();
-      const chunk = readChunk(fd, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      const chunk = readChunk(fd, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, at);
       const { bytesRead, buffer } = await chunk.catch((error) => Promise.reject(failure(error, tell)));
       if (bytesRead === 0) return;
+      at += bytesRead;
       operation.moved?.(bytesRead);
       yield buffer.subarray(0, bytesRead);
     }
@@ -139,10 +141,10 @@ async function* readFile(base: Base, key: string, operation: TransferOperation):
   }
 }
 
-function readFully(fd: number, bytes: Uint8Array): number {
+function readFully(fd: number, bytes: Uint8Array, start: number): number {
   let length = 0;
   while (length < bytes.length) {
-    const count = fs.readSync(fd, bytes, length, bytes.length - length, null);
+    const count = fs.readSync(fd, bytes, length, bytes.length - length, start + length);
     if (count === 0) break;
     length += count;
   }

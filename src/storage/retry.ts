@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorKinds, HelperError } from '../model/error.ts';
+import type { Operation } from '../model/operation.ts';
 import { trace } from '../report/trace.ts';
-import type { RetryPolicy, Storage } from './remote.ts';
+import type { Entry, ReadOperation, RetryPolicy, Storage } from './remote.ts';
 
 const defaults: RetryPolicy = {
   tries: 5,
@@ -10,6 +11,9 @@ const defaults: RetryPolicy = {
   longestMs: 20_000,
   longestWishMs: 60_000,
 };
+
+/** Of one read, after which those that brought something count like those that brought nothing. */
+const mostBreaks = 100;
 
 /** The service is there and asks for patience. */
 export class BusyError extends HelperError {
@@ -42,30 +46,37 @@ export function retrying(policy: Partial<RetryPolicy> = {}): Repeat {
 
 /**
  * The same storage, with failures that may pass tried again. `write` rewinds its content. A `list` that breaks off
- * starts again. A `read` starts again while nothing has been handed out; after that the error (still one worth
- * another try) goes to the caller, who alone knows what became of the bytes.
+ * starts again. A `read` goes on behind what has been handed out: whoever reads checks the whole.
  */
 export function withRetries(storage: Storage, options: Partial<RetryPolicy> = {}): Storage {
   const policy: RetryPolicy = { ...defaults, ...options };
   const repeat = retrying(policy);
 
-  async function* repeatStream<T>(
-    what: string,
-    signal: AbortSignal,
-    open: () => AsyncIterable<T>,
-    mayRestart: boolean,
-  ): AsyncGenerator<T> {
+  async function* list(prefix: string, operation: Operation): AsyncGenerator<Entry> {
     for (let tried = 1; ; tried++) {
-      let started = false;
       try {
-        for await (const item of open()) {
-          started = true;
-          yield item;
+        yield* storage.list(prefix, operation);
+        return;
+      } catch (error) {
+        await pause(policy, `list ${prefix}`, tried, error, operation.signal);
+      }
+    }
+  }
+
+  async function* read(key: string, operation: ReadOperation): AsyncGenerator<Uint8Array> {
+    let start = operation.start ?? 0;
+    for (let [tried, breaks] = [1, 1]; ; tried++, breaks++) {
+      const began = start;
+      try {
+        for await (const chunk of storage.read(key, { ...operation, start })) {
+          start += chunk.length;
+          yield chunk;
         }
         return;
       } catch (error) {
-        if (started && !mayRestart) throw error;
-        await pause(policy, what, tried, error, signal);
+        // A connection that brings something before it breaks is worth more patience.
+        if (start > began && breaks <= mostBreaks) tried = 1;
+        await pause(policy, `read ${key} from ${start}`, tried, error, operation.signal);
       }
     }
   }
@@ -75,9 +86,8 @@ export function withRetries(storage: Storage, options: Partial<RetryPolicy> = {}
     concurrency: storage.concurrency,
     canList: storage.canList,
     stat: (key, operation) => repeat(`stat ${key}`, operation.signal, () => storage.stat(key, operation)),
-    list: (prefix, operation) =>
-      repeatStream(`list ${prefix}`, operation.signal, () => storage.list(prefix, operation), true),
-    read: (key, operation) => repeatStream(`read ${key}`, operation.signal, () => storage.read(key, operation), false),
+    list,
+    read,
     write: (key, content, operation) =>
       repeat(`write ${key}`, operation.signal, () => storage.write(key, content, operation)),
     close: () => storage.close(),

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { HelperError } from '../../src/model/error.ts';
-import type { Content, Operation, TransferOperation } from '../../src/model/operation.ts';
-import type { Entry, Storage } from '../../src/storage/remote.ts';
+import type { Content, Operation } from '../../src/model/operation.ts';
+import type { Entry, ReadOperation, Storage } from '../../src/storage/remote.ts';
 
 /** What the suite needs of a backend: fresh storage, and a look behind it. */
 export interface Subject {
@@ -42,7 +42,7 @@ export function noise(size: number): Buffer {
   return bytes.fill(7, size - (size % 4));
 }
 
-export async function readAll(storage: Storage, key: string, to: TransferOperation = operation): Promise<Buffer> {
+export async function readAll(storage: Storage, key: string, to: ReadOperation = operation): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of storage.read(key, to)) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
@@ -84,6 +84,7 @@ export function testStorage(name: string, subject: Subject): void {
     else testListing(subject);
     testFailedWrites(subject);
     testBigObjects(subject);
+    testStart(subject);
   });
 }
 
@@ -159,6 +160,39 @@ function testObjects(subject: Subject): void {
       await assert.rejects(storage.stat(key, aborted), is);
       await assert.rejects(readAll(storage, key, aborted), is);
       assert.equal(await storage.stat(key, operation).catch(() => undefined), undefined);
+    }));
+}
+
+function testStart(subject: Subject): void {
+  test('a read begins where it is told', () =>
+    within(subject, async (storage) => {
+      for (const size of [0, 10, 70_000, subject.bigBytes * 2 + 12_345]) {
+        const bytes = noise(size);
+        await storage.write(key, contentOf(bytes), operation);
+        const starts = [0, 1, 9, size >> 1, size - 1, size].filter((start) => start >= 0 && start <= size);
+        for (const start of new Set(starts)) {
+          const told: number[] = [];
+          const to = { ...operation, start, moved: (count: number) => void told.push(count) };
+          const rest = await readAll(storage, key, to);
+          assert.ok(rest.equals(bytes.subarray(start)), `${size} bytes from ${start}: got ${rest.length}`);
+          assert.equal(
+            told.reduce((sum, count) => sum + count, 0),
+            size - start,
+          );
+        }
+      }
+    }));
+
+  test('a read that begins behind the end has nothing, or says so', () =>
+    within(subject, async (storage) => {
+      for (const size of [0, 10, 70_000]) {
+        await storage.write(key, contentOf(noise(size)), operation);
+        const read = readAll(storage, key, { ...operation, start: size + 1 });
+        const got = await read.catch((error: unknown) => void failsWith('corrupt')(error));
+        assert.equal(got?.length ?? 0, 0);
+      }
+      const absent = readAll(storage, 'files/md5/00/absent', { ...operation, start: 5 });
+      await assert.rejects(absent, failsWith('missing'));
     }));
 }
 

@@ -33,8 +33,9 @@ export function openMemoryStorage(objects: Map<string, Uint8Array> = new Map()):
       calls.push(`read ${key}`);
       const bytes = objects.get(key);
       if (bytes === undefined) throw new HelperError('missing', `'${key}' is not in memory://storage`);
-      operation.moved?.(bytes.length);
-      yield bytes;
+      const rest = bytes.subarray(operation.start ?? 0);
+      operation.moved?.(rest.length);
+      if (rest.length > 0) yield rest;
     },
     async write(key, content, operation) {
       calls.push(`write ${key}`);

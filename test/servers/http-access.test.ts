@@ -119,7 +119,7 @@ test('an object that changes while it is read is no mixture of both', async () =
         first = false;
       }
     };
-    await assert.rejects(reading(), failsWith('unavailable', /changed meanwhile/));
+    await assert.rejects(reading(), failsWith('corrupt', /changed meanwhile/));
   });
 });
 

@@ -191,7 +191,7 @@ test('an object replaced while it is read is no mixture', { timeout: 60_000 }, a
           replaced = true;
         }
       },
-      failsWith('unavailable', /changed meanwhile/),
+      failsWith('corrupt', /changed meanwhile/),
     );
   });
 });

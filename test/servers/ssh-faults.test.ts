@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Content } from '../../src/model/operation.ts';
-import type { Storage } from '../../src/storage/remote.ts';
+import type { Retry, Storage, StorageContext } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
 import {
   makeKey,
@@ -38,7 +38,7 @@ interface Ground {
   /** Directory of the server that the storage remote names. */
   readonly base: string;
   readonly port: number;
-  open(options?: Record<string, string>, port?: number): Promise<Storage>;
+  open(options?: Record<string, string>, port?: number, context?: Partial<StorageContext>): Promise<Storage>;
 }
 
 async function withServer(
@@ -58,8 +58,8 @@ async function withServer(
     await work({
       base,
       port: sshd.port,
-      async open(more = {}, port = sshd.port) {
-        const storage = await openSsh(home, `ssh://127.0.0.1:${port}${base}`, { keyfile, ...more });
+      async open(more = {}, port = sshd.port, context = {}) {
+        const storage = await openSsh(home, `ssh://127.0.0.1:${port}${base}`, { keyfile, ...more }, context);
         opened.push(storage);
         return storage;
       },
@@ -98,8 +98,11 @@ test('a connection that is cut in the middle is made again, once for all, and no
       assert.ok(spoiler.connections - before <= 3, `${spoiler.connections - before} connections more`);
       assert.deepEqual((await listAll(storage, '')).map((entry) => entry.key).sort(), [key, 'first', 'x/y']);
       spoiler.spoil('cut', 3 << 20);
-      await assert.rejects(readAll(storage, key), failsWith('unavailable', /lost the connection to 'ssh:\/\//));
-      assert.ok((await readAll(storage, key)).equals(bytes));
+      const told: number[] = [];
+      const read = await readAll(storage, key, { ...operation, moved: (count) => void told.push(count) });
+      assert.ok(read.equals(bytes));
+      const moved = told.reduce((sum, count) => sum + count, 0);
+      assert.equal(moved, bytes.length, 'the object was begun anew');
     } finally {
       await spoiler.close();
     }
@@ -109,14 +112,17 @@ test('a server that says nothing any more', () =>
   withServer({}, async ({ port, open }) => {
     const spoiler = await openSpoiler(port);
     try {
-      const storage = await open({ timeout: '1' }, spoiler.port);
+      const reasons: string[] = [];
+      const onRetry = ({ error }: Retry): void => void reasons.push(error.message);
+      const retry = { ...home.context.retry, onRetry };
+      const storage = await open({ timeout: '1' }, spoiler.port, { retry });
       const bytes = noise(8 << 20);
       await storage.write(key, contentOf(bytes), operation);
       spoiler.spoil('stall', 1 << 20);
-      const silent = failsWith('unavailable', /no answer for 1 s/);
-      await assert.rejects(readAll(storage, key), silent);
-      // And from the start: connections are taken, and nobody speaks.
+      // The next connections are taken as well, and nobody speaks.
       const mute = failsWith('unavailable', /does not answer as ssh does.*tried 3 times/);
+      await assert.rejects(readAll(storage, key), mute);
+      assert.match(reasons[0] ?? '', /no answer for 1 s/);
       await assert.rejects(storage.stat(key, operation), mute);
       spoiler.mend();
       const stop = new AbortController();

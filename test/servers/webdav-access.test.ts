@@ -218,7 +218,7 @@ describe('what goes wrong on the way', { timeout: 120_000 }, () => {
           first = false;
         }
       };
-      await assert.rejects(reading(), says('unavailable', /changed meanwhile/));
+      await assert.rejects(reading(), says('corrupt', /changed meanwhile/));
     }));
 
   test('a read that always breaks ends with a reason', () =>

@@ -28,8 +28,8 @@ function flaky(fail: (step: string) => void): { storage: Storage; steps: string[
         yield { key, size: 1 };
       }
     },
-    async *read() {
-      for (const letter of 'abc') {
+    async *read(_, { start = 0 }) {
+      for (const letter of 'abc'.slice(start)) {
         step(`read ${letter}`);
         yield Buffer.from(letter);
       }
@@ -94,18 +94,38 @@ test('what cannot pass is not tried again', async () => {
   assert.equal(steps.length, 1);
 });
 
-test('a read that has handed out bytes does not start again', async () => {
+test('a read that has handed out bytes goes on behind them', async () => {
   const { storage, steps } = flaky(failing('read b', 1));
-  const read = withRetries(storage, quick).read('k', operation);
-  const got: string[] = [];
-  await assert.rejects(
-    async () => {
-      for await (const chunk of read) got.push(String(chunk));
+  assert.equal(String(await readAll(withRetries(storage, quick), 'k')), 'abc');
+  assert.deepEqual(steps, ['read a', 'read b', 'read b', 'read c']);
+  steps.length = 0;
+  assert.equal(String(await readAll(withRetries(storage, quick), 'k', { ...operation, start: 1 })), 'bc');
+  assert.deepEqual(steps, ['read b', 'read c']);
+});
+
+test('a read that breaks often is patient as long as something comes, and ends', async () => {
+  const endless: Storage = {
+    ...flaky(() => {}).storage,
+    async *read(_, { start = 0 }) {
+      yield Buffer.alloc(1);
+      if (start < 50) throw down();
     },
-    failsWith('unavailable', /^it is down\nwait$/),
-  );
-  assert.deepEqual(got, ['a']);
-  assert.deepEqual(steps, ['read a', 'read b']);
+  };
+  assert.equal((await readAll(withRetries(endless, quick), 'k')).length, 51);
+  let tries = 0;
+  const hopeless: Storage = {
+    ...endless,
+    async *read() {
+      tries += 1;
+      yield Buffer.alloc(1);
+      throw down();
+    },
+  };
+  await assert.rejects(readAll(withRetries(hopeless, quick), 'k'), failsWith('unavailable', /tried 5 times/));
+  assert.equal(tries, 104);
+  const dead = flaky(failing('read b', 99));
+  await assert.rejects(readAll(withRetries(dead.storage, quick), 'k'), failsWith('unavailable', /tried 5 times/));
+  assert.deepEqual(dead.steps, ['read a', ...Array(5).fill('read b')]);
 });
 
 test('a reader who leaves is no failure', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { HelperError } from '../../model/error.ts';
-import type { TransferOperation } from '../../model/operation.ts';
+import type { ReadOperation } from '../remote.ts';
 import type { Client } from './client.ts';
 
 export interface Download {
@@ -31,9 +31,9 @@ const mostEmpty = 3;
  * The object's bytes in order. Where the connection broke, another takes it up (RFC 9110, 14). Before the first byte it
  * throws, since whoever asked can start again himself.
  */
-export async function* downloadObject(download: Download, operation: TransferOperation): AsyncGenerator<Uint8Array> {
-  const { signal, moved } = operation;
-  let at = 0;
+export async function* downloadObject(download: Download, operation: ReadOperation): AsyncGenerator<Uint8Array> {
+  const { signal, moved, start = 0 } = operation;
+  let at = start;
   let first: Source | undefined;
   let [breaks, empty] = [0, 0];
   for (;;) {
@@ -46,13 +46,13 @@ export async function* downloadObject(download: Download, operation: TransferOpe
         at += chunk.length;
         yield chunk;
       }
-      if (at === (first.total ?? at)) return;
+      if (at >= (first.total ?? at)) return;
       throw failure(download, 'the object ends too early');
     } catch (error) {
       breaks += 1;
       empty = at === began ? empty + 1 : 0;
       const passing = error instanceof HelperError && error.code === 'unavailable';
-      if (signal.aborted || !passing || at === 0 || breaks > mostBreaks || empty > mostEmpty) throw error;
+      if (signal.aborted || !passing || at === start || breaks > mostBreaks || empty > mostEmpty) throw error;
     }
   }
 }
@@ -75,13 +75,15 @@ async function openSource(
     if (same && (source.start === at || source.start === 0)) return source;
   }
   answer.discard();
+  // Nothing is left to come, or the object is shorter than whoever asked believes.
+  if (status === 416 && first === undefined) return { start: at, total: at, tag: undefined, body: none() };
   if (status === 404 || status === 410) throw await download.absent();
   if (encoding !== 'identity') {
     throw new HelperError('config', `${action}: the server sends objects compressed ('${key}')`, {
       hints: ['whoever runs the server has to switch that off below this URL'],
     });
   }
-  throw failure(download, 'the object changed meanwhile');
+  throw new HelperError('corrupt', `${action}: the object changed meanwhile ('${key}')`);
 }
 
 function failure({ action, key }: Download, why: string): HelperError {
@@ -94,6 +96,8 @@ function extent(status: number, headers: IncomingHttpHeaders): { start: number; 
   const length = headers['content-length'];
   return { start: 0, total: length === undefined ? undefined : Number(length) };
 }
+
+async function* none(): AsyncGenerator<Uint8Array> {}
 
 function strongTag(tag: string | undefined): string | undefined {
   return tag?.startsWith('"') === true ? tag : undefined;

@@ -21,6 +21,8 @@ export interface Download {
   /** What to throw when the service says there is no such object. */
   readonly absent: () => HelperError;
   readonly objectHeaders: Headers;
+  /** The first byte wanted, 0 unless told. */
+  readonly start?: number | undefined;
   readonly signal: AbortSignal;
   readonly moved?: ((bytes: number) => void) | undefined;
 }
@@ -33,14 +35,16 @@ interface Piece {
 
 /** The object's bytes in order; ranges are fetched ahead of the reader. */
 export async function* downloadObject(download: Download): AsyncGenerator<Uint8Array> {
-  const first = await fetchRange(download, 0);
+  const { start = 0 } = download;
+  const first = await fetchRange(download, start);
   const total = totalOf(first.response);
   const known = { total, match: first.response.headers.etag };
   // Under way while the reader is busy with the first.
-  const rest = first.response.length < total ? fetchRest(download, known) : undefined;
+  const isPart = first.response.status === 206 && start + rangeBytes < total;
+  const rest = isPart ? fetchRest(download, known, start + rangeBytes) : undefined;
   try {
     try {
-      if (total > 0) yield* first.response.chunks;
+      yield* wanted(first.response, start);
     } finally {
       first.release();
     }
@@ -50,6 +54,12 @@ export async function* downloadObject(download: Download): AsyncGenerator<Uint8A
   }
 }
 
+/** A service that knows no ranges sends all of the object; a 416 has nothing of it. */
+function wanted({ status, chunks }: WireResponse, start: number): readonly Uint8Array[] {
+  if (status === 416) return [];
+  return status === 200 && start > 0 ? [Buffer.concat(chunks).subarray(start)] : chunks;
+}
+
 interface Rest {
   /** May be called once. */
   read(): AsyncIterable<Uint8Array>;
@@ -57,12 +67,12 @@ interface Rest {
   stop(): Promise<void>;
 }
 
-function fetchRest(download: Download, known: Known): Rest {
+function fetchRest(download: Download, known: Known, from: number): Rest {
   const ending = new AbortController();
   const inner = { ...download, signal: AbortSignal.any([download.signal, ending.signal]) };
   const ahead: Promise<Piece>[] = [];
   const spare: Buffer[] = [];
-  let next = rangeBytes;
+  let next = from;
   const fill = (): void => {
     for (; next < known.total && ahead.length + 1 < rangesAtOnce; next += rangeBytes) {
       const length = Math.min(rangeBytes, known.total - next);
@@ -151,12 +161,13 @@ function totalOf(response: WireResponse): number {
 function check(response: WireResponse, download: Download, start: number, known: Known | undefined): void {
   const { status, length } = response;
   if (status === 404) throw download.absent();
-  // An empty object has no first byte to ask for.
+  // An object that is empty, or no longer than what is there of it already, has no first byte to ask for.
   if ((status === 416 || status === 200) && known === undefined) return;
   const [, from, to, total] = (contentRange.exec(response.headers['content-range'] ?? '') ?? []).map(Number);
   const asked = status === 206 && from === start && to === start + length - 1;
   if (asked && (known === undefined || (total === known.total && to === Math.min(total, start + rangeBytes) - 1)))
     return;
-  const why = status === 412 ? 'the object changed meanwhile' : 'the service sent other bytes than were asked for';
-  throw new HelperError('unavailable', `${download.action}: ${why} ('${download.key}')`);
+  const tell = (why: string): string => `${download.action}: ${why} ('${download.key}')`;
+  if (status === 412) throw new HelperError('corrupt', tell('the object changed meanwhile'));
+  throw new HelperError('unavailable', tell('the service sent other bytes than were asked for'));
 }

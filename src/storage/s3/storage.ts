@@ -28,11 +28,11 @@ export const openS3Storage: OpenStorage = async (config, context) => {
     canList: true,
     stat: async (key, operation) => stat(requireKey(key), operation),
     list: (prefix, operation) => listObjects(settings, client, prefix, operation),
-    read(key, { signal, moved }) {
+    read(key, { signal, moved, start }) {
       const absent = (): HelperError =>
         new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
       const action = `cannot read from '${settings.displayUrl}'`;
-      return downloadObject({ ...common, key: requireKey(key), action, absent, signal, moved });
+      return downloadObject({ ...common, key: requireKey(key), action, absent, start, signal, moved });
     },
     async write(key, content, { signal, moved }) {
       signal.throwIfAborted();

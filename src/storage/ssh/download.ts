@@ -17,6 +17,8 @@ export interface Download {
   readonly tell: Tell;
   /** What to throw when it is no file. */
   readonly absent: () => HelperError;
+  /** The first byte wanted. */
+  readonly start: number;
   readonly moved: ((bytes: number) => void) | undefined;
 }
 
@@ -29,9 +31,9 @@ interface Slice {
   readonly taken: boolean;
 }
 
-/** The bytes of an open file, in order; slices are asked for ahead. A slice is used again once the next one is asked for. */
+/** The bytes of an open file from `start`, in order; slices are asked for ahead. A slice is used again once the next one is asked for. */
 export async function* readHandle(download: Download): AsyncGenerator<Uint8Array> {
-  const { task, window, handle, moved } = download;
+  const { task, window, handle, start, moved } = download;
   const spare: Buffer[] = [];
   const ahead: Slice[] = [];
   const ask = (position: number, length: number, taken: boolean): void => {
@@ -44,10 +46,10 @@ export async function* readHandle(download: Download): AsyncGenerator<Uint8Array
   try {
     // Most objects are as small as this: how long it is, is asked in the same breath.
     const described = task.request<Stats>((sftp, done) => sftp.fstat(handle, done));
-    ask(0, sliceBytes, false);
+    ask(start, sliceBytes, false);
     const stats = await described;
     if (!stats.isFile()) throw download.absent();
-    let next = sliceBytes;
+    let next = start + sliceBytes;
     const fill = (): void => {
       while (next < stats.size && ahead.length * sliceBytes < aheadBytes) {
         const taken = window.take(sliceBytes);
@@ -61,7 +63,7 @@ export async function* readHandle(download: Download): AsyncGenerator<Uint8Array
     for (fill(); ahead.length > 0; fill()) {
       const [slice] = ahead;
       if (slice === undefined) return;
-      const wanted = Math.min(slice.length, stats.size - slice.position);
+      const wanted = Math.max(0, Math.min(slice.length, stats.size - slice.position));
       const got = await completed(download, slice, wanted);
       ahead.shift();
       if (slice.taken) window.give(sliceBytes);

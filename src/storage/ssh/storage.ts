@@ -1,7 +1,7 @@
 import { HelperError } from '../../model/error.ts';
 import type { Content, Operation, TransferOperation } from '../../model/operation.ts';
 import { requireKey } from '../key.ts';
-import type { Entry, OpenStorage, Storage } from '../remote.ts';
+import type { Entry, OpenStorage, ReadOperation, Storage } from '../remote.ts';
 import { readHandle } from './download.ts';
 import { failure, status, statusOf, type Tell } from './failure.ts';
 import { type Folders, openFolders, statPath } from './folders.ts';
@@ -76,7 +76,7 @@ async function* listObjects(server: Server, prefix: string, { signal }: Operatio
   }
 }
 
-async function* readObject(server: Server, key: string, operation: TransferOperation): AsyncGenerator<Uint8Array> {
+async function* readObject(server: Server, key: string, operation: ReadOperation): AsyncGenerator<Uint8Array> {
   const { settings, links, folders, window } = server;
   const tell = telling('cannot read from', server, key);
   const absent = (): HelperError =>
@@ -91,7 +91,7 @@ async function* readObject(server: Server, key: string, operation: TransferOpera
       await folders.checkBase(task);
       throw absent();
     }
-    yield* readHandle({ task, window, handle, tell, absent, moved: operation.moved });
+    yield* readHandle({ task, window, handle, tell, absent, start: operation.start ?? 0, moved: operation.moved });
   } catch (error) {
     throw failure(error, tell);
   } finally {
