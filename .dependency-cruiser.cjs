@@ -44,10 +44,10 @@ module.exports = {
     privateTo('http-is-shared-with-webdav', 'http', 'http|webdav'),
     {
       name: 'wire-is-for-backends',
-      comment: 'connections, proxies and trust of every backend that speaks HTTP',
+      comment: 'connections, proxies and trust of every backend that speaks HTTP, and how big objects go in parts',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/storage/[a-z0-9]+/' },
-      to: { path: '^src/storage/wire/' },
+      to: { path: '^src/storage/(wire|parts)/' },
     },
     {
       name: 'backends-load-late',

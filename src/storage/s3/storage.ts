@@ -1,11 +1,11 @@
 import { HelperError } from '../../model/error.ts';
 import type { Operation } from '../../model/operation.ts';
 import { isKey, requireKey } from '../key.ts';
+import { type Budget, openBudget } from '../parts/budget.ts';
+import { downloadObject, type RangeCall } from '../parts/download.ts';
 import type { Entry, OpenStorage, Storage } from '../remote.ts';
-import { textOf } from '../wire/request.ts';
-import { type Budget, openBudget } from './budget.ts';
+import { textOf, type WireResponse } from '../wire/request.ts';
 import { type Client, openClient } from './client.ts';
-import { downloadObject } from './download.ts';
 import { element } from './failure.ts';
 import { parsePage } from './listing.ts';
 import { readS3Settings, type S3Settings } from './settings.ts';
@@ -14,6 +14,9 @@ import { uploadObject } from './upload.ts';
 
 /** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */
 const memory: Budget = openBudget(64 * 1024 * 1024);
+
+// Of a range: absent, changed, beyond the end.
+const expects = [404, 412, 416];
 
 /** Amazon S3 and what speaks its language. Object names are DVC's: the URL's path, a slash, the key. */
 export const openS3Storage: OpenStorage = async (config, context) => {
@@ -32,7 +35,12 @@ export const openS3Storage: OpenStorage = async (config, context) => {
       const absent = (): HelperError =>
         new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
       const action = `cannot read from '${settings.displayUrl}'`;
-      return downloadObject({ ...common, key: requireKey(key), action, absent, start, signal, moved });
+      const call = { action, method: 'GET', key: requireKey(key), headers: objectHeaders, expects, moved } as const;
+      const ask = ({ range, first, ...how }: RangeCall, until: AbortSignal): Promise<WireResponse> => {
+        const match = first?.etag === undefined ? [] : ['if-match', first.etag];
+        return client.request({ ...call, ...how, extra: ['range', range, ...match] }, until);
+      };
+      return downloadObject({ ask, budget: memory, key, action, absent, start, signal });
     },
     async write(key, content, { signal, moved }) {
       signal.throwIfAborted();

@@ -1,9 +1,10 @@
 import { HelperError } from '../../model/error.ts';
 import type { Content } from '../../model/operation.ts';
 import { trace } from '../../report/trace.ts';
-import { measure, readWhole } from '../content.ts';
+import { readWhole } from '../content.ts';
+import type { Budget } from '../parts/budget.ts';
+import { sendParts } from '../parts/upload.ts';
 import { textOf } from '../wire/request.ts';
-import type { Budget } from './budget.ts';
 import type { Call, Client } from './client.ts';
 import { element } from './failure.ts';
 import type { Headers } from './settings.ts';
@@ -44,26 +45,6 @@ export async function uploadObject(upload: Upload): Promise<void> {
   }
 }
 
-/** The content cut into buffers of `size` bytes, the last one shorter. Reads to the end, where content proves itself. */
-async function* cut(upload: Upload, size: number, buffers: Buffer[]): AsyncGenerator<Buffer> {
-  let part: Buffer = Buffer.alloc(0);
-  let filled = 0;
-  for await (const chunk of measure(upload)) {
-    for (let at = 0; at < chunk.length; ) {
-      if (filled === 0) part = buffers.pop() ?? Buffer.allocUnsafeSlow(size);
-      const count = Math.min(size - filled, chunk.length - at);
-      part.set(chunk.subarray(at, at + count), filled);
-      at += count;
-      filled += count;
-      if (filled === size) {
-        yield part;
-        filled = 0;
-      }
-    }
-  }
-  if (filled > 0) yield part.subarray(0, filled);
-}
-
 async function uploadInParts(upload: Upload): Promise<void> {
   const { client, key, action, objectHeaders, signal } = upload;
   const headers = [...upload.createHeaders, ...objectHeaders];
@@ -72,57 +53,29 @@ async function uploadInParts(upload: Upload): Promise<void> {
   if (id === undefined)
     throw new HelperError('unavailable', `${action}: the service named no multipart upload ('${key}')`);
   try {
-    await complete(upload, id, await sendParts(upload, id));
+    await complete(upload, id, await sendAll(upload, id));
   } catch (error) {
     await abandon(upload, id);
     throw error;
   }
 }
 
-/** Sends parts as they fill up, a few at once. Answers their ETags. After a failure it waits for those under way. */
-async function sendParts(upload: Upload, id: string): Promise<readonly string[]> {
-  const { client, key, action, objectHeaders, content, budget, moved } = upload;
-  const size = Math.max(partBytes, Math.ceil(content.size / mostParts / mib) * mib);
-  const stop = new AbortController();
-  const signal = AbortSignal.any([upload.signal, stop.signal]);
+/** Answers the ETags of the parts. */
+async function sendAll(upload: Upload, id: string): Promise<readonly string[]> {
+  const { client, key, action, objectHeaders, moved } = upload;
   const tags: string[] = [];
-  const buffers: Buffer[] = [];
-  const underway = new Set<Promise<void>>();
-  let release = await budget.take(size, signal);
-  const send = async (number: number, body: Buffer, free: () => void): Promise<void> => {
-    try {
+  await sendParts({
+    ...upload,
+    partBytes: Math.max(partBytes, Math.ceil(upload.content.size / mostParts / mib) * mib),
+    partsAtOnce,
+    async send(number, body, signal) {
       const query = `partNumber=${number}&uploadId=${encodePart(id)}`;
       const call = { action, method: 'PUT', key, query, headers: objectHeaders, body, moved } as const;
       const sent = await client.request(call, signal);
       tags[number - 1] = sent.headers.etag ?? '';
-      if (body.length === size) buffers.push(body);
-    } catch (error) {
-      stop.abort(error);
-      throw error;
-    } finally {
-      free();
-    }
-  };
-  try {
-    let number = 0;
-    for await (const body of cut({ ...upload, signal }, size, buffers)) {
-      number += 1;
-      const sending = send(number, body, release).finally(() => underway.delete(sending));
-      underway.add(sending);
-      // A failure aborts `signal`, where this loop meets it.
-      sending.catch(() => {});
-      while (underway.size >= partsAtOnce) await Promise.race(underway);
-      release = await budget.take(size, signal);
-    }
-    await Promise.all(underway);
-    return tags;
-  } catch (error) {
-    stop.abort(error);
-    throw error;
-  } finally {
-    release();
-    await Promise.allSettled(underway);
-  }
+    },
+  });
+  return tags;
 }
 
 async function complete(upload: Upload, id: string, tags: readonly string[]): Promise<void> {

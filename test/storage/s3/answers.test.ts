@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openBudget } from '../../../src/storage/s3/budget.ts';
+import { openBudget } from '../../../src/storage/parts/budget.ts';
 import { parseComplaint } from '../../../src/storage/s3/failure.ts';
 import { parsePage } from '../../../src/storage/s3/listing.ts';
 import { parseProxy, proxyHeaders } from '../../../src/storage/wire/proxy.ts';

@@ -1,8 +1,6 @@
 import { HelperError } from '../../model/error.ts';
-import type { WireResponse } from '../wire/request.ts';
+import type { WireRequest, WireResponse } from '../wire/request.ts';
 import type { Budget } from './budget.ts';
-import type { Client } from './client.ts';
-import type { Headers } from './settings.ts';
 
 const mib = 1024 * 1024;
 /** Objects are asked for in ranges of this size; most come whole with the first. */
@@ -13,18 +11,29 @@ const rangesAtOnce = 3;
 const mostUnranged: number = 64 * mib;
 
 export interface Download {
-  readonly client: Client;
+  /** Asks for one range. Answers 2xx, 404, 412 and 416, throws HelperError for the rest. */
+  ask(range: RangeCall, signal: AbortSignal): Promise<WireResponse>;
   readonly budget: Budget;
   readonly key: string;
   /** For messages. */
   readonly action: string;
   /** What to throw when the service says there is no such object. */
   readonly absent: () => HelperError;
-  readonly objectHeaders: Headers;
-  /** The first byte wanted, 0 unless told. */
+  /** The first byte wanted, at most the object's size. */
   readonly start?: number | undefined;
   readonly signal: AbortSignal;
-  readonly moved?: ((bytes: number) => void) | undefined;
+}
+
+export interface RangeCall {
+  /** `bytes=0-16777215` */
+  readonly range: string;
+  /**
+   * What the service said of the object with the first range; undefined: this is it. Every other range has to be asked
+   * for in a way that is answered by 412 when the object is no longer that one.
+   */
+  readonly first: WireResponse['headers'] | undefined;
+  readonly admit?: WireRequest['admit'];
+  readonly into?: WireRequest['into'];
 }
 
 interface Piece {
@@ -38,10 +47,10 @@ export async function* downloadObject(download: Download): AsyncGenerator<Uint8A
   const { start = 0 } = download;
   const first = await fetchRange(download, start);
   const total = totalOf(first.response);
-  const known = { total, match: first.response.headers.etag };
+  const known = { total, first: first.response.headers };
+  const next = start + rangeBytes;
   // Under way while the reader is busy with the first.
-  const isPart = first.response.status === 206 && start + rangeBytes < total;
-  const rest = isPart ? fetchRest(download, known, start + rangeBytes) : undefined;
+  const rest = first.response.status === 206 && next < total ? fetchRest(download, known, next) : undefined;
   try {
     try {
       yield* wanted(first.response, start);
@@ -54,10 +63,11 @@ export async function* downloadObject(download: Download): AsyncGenerator<Uint8A
   }
 }
 
-/** A service that knows no ranges sends all of the object; a 416 has nothing of it. */
+/** Without ranges all of the object came; a 416 has nothing of it. */
 function wanted({ status, chunks }: WireResponse, start: number): readonly Uint8Array[] {
   if (status === 416) return [];
-  return status === 200 && start > 0 ? [Buffer.concat(chunks).subarray(start)] : chunks;
+  if (status !== 200 || start === 0) return chunks;
+  return [Buffer.concat(chunks).subarray(start)];
 }
 
 interface Rest {
@@ -107,7 +117,7 @@ function fetchRest(download: Download, known: Known, from: number): Rest {
 /** What the first range told about the object. */
 interface Known {
   readonly total: number;
-  readonly match: string | undefined;
+  readonly first: WireResponse['headers'];
 }
 
 interface Part extends Known {
@@ -115,9 +125,9 @@ interface Part extends Known {
   readonly into: Buffer;
 }
 
-/** One range, whole. The first (`known` undefined) finds out how big the object is. */
+/** One range, whole. The first (`known` undefined) finds out how big the object is and which it is. */
 async function fetchRange(download: Download, start: number, known?: Part): Promise<Piece> {
-  const { client, key, action, objectHeaders, budget, signal, moved } = download;
+  const { key, action, budget, signal } = download;
   const end = Math.min(known?.total ?? Number.POSITIVE_INFINITY, start + rangeBytes) - 1;
   let release = (): void => {};
   const hold = async (bytes: number): Promise<void> => {
@@ -128,19 +138,9 @@ async function fetchRange(download: Download, start: number, known?: Part): Prom
   };
   try {
     if (known !== undefined) await hold(end + 1 - start);
-    const range = ['range', `bytes=${start}-${end}`];
-    const extra = known?.match === undefined ? range : [...range, 'if-match', known.match];
-    const call = {
-      action,
-      method: 'GET',
-      key,
-      headers: objectHeaders,
-      extra,
-      expects: [404, 412, 416],
-      moved,
-    } as const;
     const how = known === undefined ? { admit: hold } : { into: known.into };
-    const response = await client.request({ ...call, ...how }, signal);
+    const call = { range: `bytes=${start}-${end}`, first: known?.first, ...how };
+    const response = await download.ask(call, signal);
     check(response, download, start, known);
     return { response, release };
   } catch (error) {
@@ -153,7 +153,6 @@ const contentRange = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
 /** Bytes of the whole object. */
 function totalOf(response: WireResponse): number {
-  if (response.status === 416) return 0;
   const [, , , total] = contentRange.exec(response.headers['content-range'] ?? '') ?? [];
   return total === undefined ? response.length : Number(total);
 }
@@ -161,13 +160,19 @@ function totalOf(response: WireResponse): number {
 function check(response: WireResponse, download: Download, start: number, known: Known | undefined): void {
   const { status, length } = response;
   if (status === 404) throw download.absent();
-  // An object that is empty, or no longer than what is there of it already, has no first byte to ask for.
-  if ((status === 416 || status === 200) && known === undefined) return;
-  const [, from, to, total] = (contentRange.exec(response.headers['content-range'] ?? '') ?? []).map(Number);
-  const asked = status === 206 && from === start && to === start + length - 1;
-  if (asked && (known === undefined || (total === known.total && to === Math.min(total, start + rangeBytes) - 1)))
-    return;
+  if (known === undefined && complete(response, start)) return;
+  const [, from, to, total = 0] = (contentRange.exec(response.headers['content-range'] ?? '') ?? []).map(Number);
+  const whole = to === start + length - 1 && to === Math.min(total, start + rangeBytes) - 1;
+  if (status === 206 && from === start && whole && total === (known?.total ?? total)) return;
   const tell = (why: string): string => `${download.action}: ${why} ('${download.key}')`;
   if (status === 412) throw new HelperError('corrupt', tell('the object changed meanwhile'));
   throw new HelperError('unavailable', tell('the service sent other bytes than were asked for'));
+}
+
+/** True where the first answer is all there is to come: a service without ranges, an object that ends where we begin. */
+function complete({ status, headers, length }: WireResponse, start: number): boolean {
+  if (status === 200) return start <= length;
+  // An empty object has no first byte to ask for, and not every service tells its size then.
+  const size = /^bytes \*\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] ?? start;
+  return status === 416 && Number(size) === start;
 }

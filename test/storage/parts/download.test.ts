@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HelperError } from '../../../src/model/error.ts';
+import { type Budget, openBudget } from '../../../src/storage/parts/budget.ts';
+import { downloadObject, type RangeCall, rangeBytes } from '../../../src/storage/parts/download.ts';
 import type { Retry } from '../../../src/storage/remote.ts';
-import { type Budget, openBudget } from '../../../src/storage/s3/budget.ts';
 import { openClient } from '../../../src/storage/s3/client.ts';
-import { downloadObject, rangeBytes } from '../../../src/storage/s3/download.ts';
 import { readS3Settings } from '../../../src/storage/s3/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
 
@@ -22,6 +22,10 @@ before(async () => {
     asked.push(request.headers.range ?? '');
     const start = ranges ? Number(from) : 0;
     const end = ranges ? Math.min(Number(to), size - 1) : size - 1;
+    if (ranges && start >= size) {
+      response.writeHead(416, { 'content-range': `bytes */${size}` }).end('no such bytes');
+      return;
+    }
     const partly = ranges ? { 'content-range': `bytes ${start}-${end}/${size}` } : {};
     response.writeHead(ranges ? 206 : 200, { 'content-length': end + 1 - start, etag: '"e"', ...partly });
     response.end(Buffer.alloc(end + 1 - start, start / mib));
@@ -33,7 +37,11 @@ after(() => {
   server.close();
 });
 
-async function download(budget: Budget, work: (bytes: AsyncIterable<Uint8Array>) => Promise<void>): Promise<Retry[]> {
+async function download(
+  budget: Budget,
+  work: (bytes: AsyncIterable<Uint8Array>) => Promise<void>,
+  start = 0,
+): Promise<Retry[]> {
   asked = [];
   const retries: Retry[] = [];
   const options = {
@@ -46,8 +54,11 @@ async function download(budget: Budget, work: (bytes: AsyncIterable<Uint8Array>)
   const client = openClient(readS3Settings(config, context), context);
   const { signal } = new AbortController();
   const absent = (): HelperError => new HelperError('missing', 'absent');
+  const about = { key: 'k', action: 'cannot read' };
+  const ask = ({ range, first: _, ...how }: RangeCall): ReturnType<typeof client.request> =>
+    client.request({ ...about, method: 'GET', extra: ['range', range], expects: [404, 412, 416], ...how }, signal);
   try {
-    await work(downloadObject({ client, budget, key: 'k', action: 'cannot read', absent, objectHeaders: [], signal }));
+    await work(downloadObject({ ...about, ask, budget, absent, start, signal }));
   } finally {
     client.close();
   }
@@ -117,4 +128,38 @@ test('a service without ranges: small objects come whole, huge ones are refused'
     await assert.rejects(read(), failsWith('unsupported', /ignores byte ranges/));
   });
   await whole(budget, 96 * mib);
+});
+
+test('a read begins where it is told to, and ends with the object', { timeout: 20_000 }, async () => {
+  size = 2 * rangeBytes + 5 * mib;
+  for (ranges of [true, false]) {
+    for (const start of [0, 1, 3 * mib, rangeBytes, size - 1, size]) {
+      await download(
+        openBudget(96 * mib),
+        async (bytes) => {
+          let length = 0;
+          for await (const chunk of bytes) length += chunk.length;
+          assert.equal(length, size - start);
+          assert.match(asked[0] ?? '', new RegExp(`^bytes=${start}-`));
+        },
+        start,
+      );
+    }
+  }
+});
+
+test('a service that has fewer bytes than we had, or tells of other ones, is not believed', {
+  timeout: 20_000,
+}, async () => {
+  ranges = true;
+  size = 9;
+  const read = (start: number): Promise<unknown> =>
+    download(
+      openBudget(mib),
+      async (bytes) => {
+        for await (const _ of bytes);
+      },
+      start,
+    );
+  await assert.rejects(read(10), failsWith('unavailable', /other bytes than were asked for/));
 });
