@@ -161,10 +161,12 @@ function check(response: WireResponse, download: Download, start: number, known:
   const { status, length } = response;
   if (status === 404) throw download.absent();
   if (known === undefined && complete(response, start)) return;
+  const tell = (why: string): string => `${download.action}: ${why} ('${download.key}')`;
+  if (known === undefined && (status === 416 || status === 200))
+    throw new HelperError('corrupt', tell(`the object ends before byte ${start}`));
   const [, from, to, total = 0] = (contentRange.exec(response.headers['content-range'] ?? '') ?? []).map(Number);
   const whole = to === start + length - 1 && to === Math.min(total, start + rangeBytes) - 1;
   if (status === 206 && from === start && whole && total === (known?.total ?? total)) return;
-  const tell = (why: string): string => `${download.action}: ${why} ('${download.key}')`;
   if (status === 412) throw new HelperError('corrupt', tell('the object changed meanwhile'));
   throw new HelperError('unavailable', tell('the service sent other bytes than were asked for'));
 }

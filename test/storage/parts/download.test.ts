@@ -161,5 +161,5 @@ test('a service that has fewer bytes than we had, or tells of other ones, is not
       },
       start,
     );
-  await assert.rejects(read(10), failsWith('unavailable', /other bytes than were asked for/));
+  await assert.rejects(read(10), failsWith('corrupt', /ends before byte 10/));
 });
