@@ -158,19 +158,23 @@ export async function startNginx(
   return { ...server, directory, caFile: tls?.ca ?? '' };
 }
 
-interface Certificates {
+export interface Certificates {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
 }
 
-/** An authority, a server's certificate, and beside them `client.pem` and `client.key` of somebody it knows. */
-function makeCertificates(top: string): Certificates {
+/**
+ * An authority, a server's certificate, and beside them `client.pem` and `client.key` of somebody it knows.
+ *
+ * @param names of the server, as OpenSSL's subjectAltName has them
+ */
+export function makeCertificates(top: string, names = 'IP:127.0.0.1,DNS:localhost'): Certificates {
   const at = (name: string): string => join(top, name);
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: top, stdio: 'ignore' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   openssl('req', '-x509', ...key, '-days', '2', '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test authority');
-  writeFileSync(at('san'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
+  writeFileSync(at('san'), `subjectAltName=${names}`);
   for (const name of ['cert', 'client']) {
     openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
     const sign = ['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial'];
