@@ -8,7 +8,9 @@
 //   drive.serviceAccount      key file of robot@…, which may write in drive.folderId and in drive.sharedDriveId
 //   drive.userCredentials()   oauth2client JSON as DVC keeps it, with an expired access token, of ada@example.org
 //   drive.faults = [{ match: /^GET .*alt=media/, times: 2, reason: 'userRateLimitExceeded' }]     see exchange.ts
-//   drive.log, drive.counts, drive.tree(), drive.sessions        what was asked, and what is left
+//   drive.log, drive.counts, drive.tree(), drive.unfinished()    what was asked, and what is left
+//
+// It lives in this process: a client program must not be waited for synchronously (World.runAsync, not World.run).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +22,7 @@ import { openPages, type Pages } from './listing.ts';
 import type { Consent } from './oauth.ts';
 import { googleHosts, listen, type Traffic } from './server.ts';
 import { type Caller, folderType, type Item, openStore, type Role, rootId, type Store } from './store.ts';
+import type { Session } from './uploads.ts';
 
 export interface DriveOptions {
   /** The service account may act for people (domain-wide delegation). */
@@ -65,8 +68,8 @@ export interface Drive extends Traffic {
   share(id: string, email: string, role: Role): void;
   /** Everything below a folder (the shared one when left out), sorted by path. */
   tree(folder?: string): readonly Leftover[];
-  /** Resumable uploads that began and did not end. */
-  readonly sessions: ReadonlyMap<string, unknown>;
+  /** Resumable uploads that began and did not end, with the bytes they hold. */
+  unfinished(): readonly { readonly name: string | undefined; readonly received: number }[];
   /** From now on every unfinished upload is answered with 404. */
   loseSessions(): void;
   /** Requests by operation, such as `files.list`. */
@@ -100,6 +103,7 @@ export async function startDrive(options: DriveOptions = {}): Promise<Drive> {
   const consent: Consent = { answer: 'allow', email: ada };
   api = { store, accounts, sessions: new Map(), pages: openPages(), consent };
   const { sessions, pages } = api;
+  const open = (): Session[] => [...sessions.values()].filter(({ done }) => done === undefined);
   const robot = accounts.serviceAccount.client_email;
   const { folderId, sharedDriveId } = furnish(store, robot, accounts.client.id);
 
@@ -116,7 +120,6 @@ export async function startDrive(options: DriveOptions = {}): Promise<Drive> {
     store,
     pages,
     consent,
-    sessions,
     refreshToken: (email = ada, scopes: readonly string[] = driveScopes) =>
       accounts.grant({ email, clientId: accounts.client.id, scopes }),
     userCredentials: (email = ada) => credentialsFile(accounts.client, drive.refreshToken(email)),
@@ -127,6 +130,7 @@ export async function startDrive(options: DriveOptions = {}): Promise<Drive> {
     },
     share: (id: string, email: string, role: Role) => void store.items.get(id)?.roles.set(email, role),
     tree: (folder = folderId) => [...below(store, folder, '')].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    unfinished: () => open().map(({ metadata, units }) => ({ name: metadata.name, received: units.size })),
     loseSessions: () => sessions.clear(),
     requests: (operation: string) => traffic.log.filter((each) => each.operation === operation).length,
     async close() {

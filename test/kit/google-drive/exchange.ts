@@ -27,6 +27,9 @@ export interface Exchange {
 
 type Headers = Readonly<Record<string, string | number>>;
 
+/** The connection broke before the body was there. */
+export class CutError extends Error {}
+
 /** The request's body. It ends with an error where the client, or a fault, cuts the connection. */
 export async function* bodyOf({ request, fault }: Pick<Exchange, 'request' | 'fault'>): AsyncGenerator<Buffer> {
   let at = 0;
@@ -35,12 +38,12 @@ export async function* bodyOf({ request, fault }: Pick<Exchange, 'request' | 'fa
     if (cut !== undefined && at + chunk.length >= cut) {
       yield chunk.subarray(0, cut - at);
       request.socket.destroy();
-      throw new Error('cut by a fault');
+      throw new CutError('by a fault');
     }
     at += chunk.length;
     yield chunk;
   }
-  if (!request.complete) throw new Error('cut by the client');
+  if (!request.complete) throw new CutError('by the client');
 }
 
 export async function textOf(exchange: Pick<Exchange, 'request' | 'fault'>): Promise<string> {

@@ -2,7 +2,7 @@
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Api, Call } from './api.ts';
-import { readContent } from './content.ts';
+import { contentOf, readContent } from './content.ts';
 import { send, sendJson, textOf } from './exchange.ts';
 import { DriveError, forbidden, invalid, notFound } from './failure.ts';
 import { fileResource, select } from './resource.ts';
@@ -13,15 +13,17 @@ const usualFields = 'kind,id,name,mimeType,driveId,teamDriveId';
 
 export async function sendFile(api: Api, call: Call, item: Item, status = 200): Promise<void> {
   const { version, params, base, caller } = call;
-  const fields = params.get('fields') ?? (version === 3 ? usualFields : undefined);
+  const fields = params.get('fields') || (version === 3 ? usualFields : undefined);
   const resource = select(fileResource(api.store, item, version, base, caller.email), fields, version);
   await sendJson(call.exchange, status, resource);
 }
 
 export async function getFile(api: Api, call: Call, id: string): Promise<void> {
-  const item = api.store.find(id, call.caller, call.allDrives);
-  if (call.params.get('alt') !== 'media') return sendFile(api, call, item);
-  call.exchange.operation = 'files.download';
+  const media = call.params.get('alt') === 'media';
+  if (media) call.exchange.operation = 'files.download';
+  // Content comes out of shared drives without the flag too: neither rclone nor PyDrive2 sends it there.
+  const item = api.store.find(id, call.caller, call.allDrives || media);
+  if (!media) return sendFile(api, call, item);
   const { content } = item;
   if (content === undefined) {
     const place = { location: 'alt', locationType: 'parameter' } as const;
@@ -55,8 +57,9 @@ function checkAbuse(store: Store, { caller, params }: Call, item: Item): void {
 /** First byte and the one behind the last (RFC 9110, section 14); undefined when none of them is there. */
 function rangeOf(header: string | undefined, size: number): [start: number, end: number] | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? 'bytes=0-');
-  if (header === undefined || match === null) return [0, size];
-  const [, first = '', last = ''] = match;
+  const [, first = '', last = ''] = match ?? [];
+  const senseless = first === '' ? last === '' : last !== '' && Number(last) < Number(first);
+  if (header === undefined || senseless) return [0, size];
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
   return start < end ? [start, end] : undefined;
@@ -79,7 +82,8 @@ export interface Metadata {
 export function parseMetadata(text: string, version: 2 | 3): Metadata {
   let body: Record<string, unknown>;
   try {
-    body = text.trim() === '' ? {} : JSON.parse(text);
+    // Some clients send `null` where they have nothing to say.
+    body = text.trim() === '' ? {} : (JSON.parse(text) ?? {});
   } catch {
     throw new DriveError(400, 'parseError', 'Parse Error');
   }
@@ -131,7 +135,9 @@ function change(item: Item, given: Metadata): Item {
   if (given.trashed !== undefined) item.trashed = given.trashed;
   item.properties = { ...item.properties, ...properties };
   item.appProperties = { ...item.appProperties, ...appProperties };
-  item.modifiedTime = modifiedTime === undefined ? new Date().toISOString() : new Date(modifiedTime).toISOString();
+  const modified = modifiedTime === undefined ? new Date() : new Date(modifiedTime);
+  if (Number.isNaN(modified.getTime())) throw invalid('modifiedTime');
+  item.modifiedTime = modified.toISOString();
   item.version += 1;
   return item;
 }
@@ -213,9 +219,13 @@ export async function emptyTrash(api: Api, call: Call): Promise<void> {
   await send(call.exchange, 204, {}, []);
 }
 
+/** A folder, or a file without a byte in it. */
 export async function createFile(api: Api, call: Call): Promise<void> {
   const given = parseMetadata(await textOf(call.exchange), call.version);
-  await sendFile(api, call, createItem(api.store, call, given));
+  const item = createItem(api.store, call, given);
+  if (!item.mimeType.startsWith('application/vnd.google-apps.'))
+    api.store.setContent(item, await contentOf(api.store.directory, Buffer.alloc(0)));
+  await sendFile(api, call, item);
 }
 
 export async function generateIds(api: Api, call: Call): Promise<void> {

@@ -37,7 +37,7 @@ export async function listFiles(api: Api, call: Call): Promise<void> {
   if (next !== undefined) pages.open.set(next, { question, ids: ids.slice(count) });
   const found = ids.slice(0, count).flatMap((id) => store.items.get(id) ?? []);
   const resources = found.map((item) => fileResource(store, item, version, base, caller.email));
-  const fields = params.get('fields') ?? (version === 3 ? usualFields : undefined);
+  const fields = params.get('fields') || (version === 3 ? usualFields : undefined);
   const answer = {
     kind: 'drive#fileList',
     incompleteSearch: false,
@@ -59,6 +59,8 @@ function pageSize(text: string | null): number {
 async function search({ store, pages }: Api, call: Call): Promise<readonly string[]> {
   const { params, version } = call;
   const q = params.get('q') ?? '';
+  // Complains when the client may not use it.
+  if (params.get('spaces')?.includes('appDataFolder')) store.resolve('appDataFolder', call.caller);
   const query = q.trim() === '' ? undefined : parseQuery(q, version, surroundings(store, call));
   const within = scopeOf(store, call, query);
   const before = Date.now() - pages.lagMs;
@@ -122,12 +124,10 @@ function scopeOf(store: Api['store'], { params, caller, allDrives }: Call, query
 function visible(store: Api['store'], { params, caller, version, allDrives }: Call, item: Item): boolean {
   const spaces = (params.get('spaces') ?? (version === 3 ? 'drive' : 'drive,appDataFolder')).split(',');
   if (!spaces.includes(item.space)) return false;
-  if (item.space === 'appDataFolder' && item.clientId !== caller.clientId) return false;
   if (item.driveId !== undefined && !(allDrives && params.get('includeItemsFromAllDrives') === 'true')) return false;
   const driveId = params.get('driveId');
   if (driveId !== null && item.driveId !== driveId) return false;
-  if (caller.scopes.every((scope) => scope.endsWith('/drive.file')) && item.clientId !== caller.clientId) return false;
-  return store.roleOf(item, caller.email) !== undefined;
+  return store.sees(item, caller);
 }
 
 type Order = (a: Item, b: Item) => number;
@@ -168,5 +168,5 @@ export async function listDrives({ store, pages }: Api, call: Call): Promise<voi
   const drives = all.slice(first, first + size).map(([id, { name }]) => ({ kind: 'drive#drive', id, name }));
   const next = first + size < all.length ? { nextPageToken: String(first + size) } : {};
   const answer = { kind: 'drive#driveList', ...next, [version === 3 ? 'drives' : 'items']: drives };
-  await sendJson(call.exchange, 200, select(answer, params.get('fields') ?? undefined, version));
+  await sendJson(call.exchange, 200, select(answer, params.get('fields') || undefined, version));
 }

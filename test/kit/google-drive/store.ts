@@ -6,6 +6,11 @@ import { DriveError, forbidden, notFound } from './failure.ts';
 
 export const folderType = 'application/vnd.google-apps.folder';
 
+const appDataScope = 'https://www.googleapis.com/auth/drive.appdata';
+const fileScope = 'https://www.googleapis.com/auth/drive.file';
+/** Whoever has no other scope sees only what the same client made. */
+const ownScopes: readonly string[] = [fileScope, appDataScope];
+
 /** In shared drives: writer is "contributor", fileOrganizer "content manager", organizer "manager". */
 export type Role = 'reader' | 'writer' | 'fileOrganizer' | 'organizer' | 'owner';
 const ranks: readonly Role[] = ['reader', 'writer', 'fileOrganizer', 'organizer', 'owner'];
@@ -59,7 +64,9 @@ export interface Store {
   children(id: string): Iterable<Item>;
   /** `root` and `appDataFolder` are the caller's own. */
   resolve(id: string, caller: Caller): string;
-  /** The item, when the caller may read it. Throws 404 else: the service does not tell what is there. */
+  /** Whether the caller, through this client and with these scopes, may know of the item. */
+  sees(item: Item, caller: Caller): boolean;
+  /** The item, when the caller sees it. Throws 404 else: the service does not tell what is there. */
   find(id: string, caller: Caller, allDrives: boolean): Item;
   roleOf(item: Item, email: string): Role | undefined;
   demand(item: Item, caller: Caller, role: Role): void;
@@ -129,8 +136,12 @@ export function openStore(directory: string): Store {
       return item;
     },
     children: (id) => below.get(id) ?? [],
-    resolve(id, { email, clientId }) {
+    resolve(id, { email, clientId, scopes }) {
       if (id !== 'root' && id !== 'appDataFolder') return id;
+      if (id === 'appDataFolder' && !scopes.includes(appDataScope)) {
+        const text = 'The granted scopes do not allow use of the Application Data folder.';
+        throw new DriveError(403, 'insufficientScopes', text);
+      }
       const key = id === 'root' ? email : `${email} ${clientId}`;
       const there = roots.get(key);
       if (there !== undefined) return there;
@@ -142,9 +153,14 @@ export function openStore(directory: string): Store {
     find(id, caller, allDrives) {
       const item = items.get(store.resolve(id, caller));
       if (item === undefined || (item.driveId !== undefined && !allDrives)) throw notFound(id);
-      if (store.roleOf(item, caller.email) === undefined) throw notFound(id);
-      if (item.space === 'appDataFolder' && item.clientId !== caller.clientId) throw notFound(id);
+      if (!store.sees(item, caller)) throw notFound(id);
       return item;
+    },
+    sees(item, { email, clientId, scopes }) {
+      const isData = item.space === 'appDataFolder';
+      const wide = !isData && scopes.some((scope) => !ownScopes.includes(scope));
+      const own = item.clientId === clientId && scopes.includes(isData ? appDataScope : fileScope);
+      return (wide || own) && store.roleOf(item, email) !== undefined;
     },
     roleOf(item, email) {
       const found: Role[] = [];

@@ -21,6 +21,8 @@ export interface Session {
   readonly units: Units;
   /** The file, once everything is there. */
   done: Item | undefined;
+  /** Settles once the piece before is dealt with: a client may ask again before its last request has ended here. */
+  last: Promise<void>;
 }
 
 export async function upload(api: Api, call: Call, fileId: string | undefined): Promise<void> {
@@ -127,7 +129,7 @@ async function begin(api: Api, call: Call, fileId: string | undefined): Promise<
   const id = `A${randomBytes(60).toString('base64url')}`;
   const units = createUnits(writeContent(store.directory));
   const type = headers['x-upload-content-type']?.toString();
-  api.sessions.set(id, { id, call, fileId, metadata, type, total, units, done: undefined });
+  api.sessions.set(id, { id, call, fileId, metadata, type, total, units, done: undefined, last: Promise.resolve() });
   const { url, params, base } = call;
   const query = new URLSearchParams(params);
   query.set('upload_id', id);
@@ -140,8 +142,14 @@ export async function resume(api: Api, exchange: Exchange, id: string): Promise<
   exchange.operation = 'upload.piece';
   const session = api.sessions.get(id);
   if (session === undefined) throw new DriveError(404, 'notFound', 'Upload session not found.');
+  const turn = session.last.then(() => continueSession(api, exchange, session));
+  session.last = turn.catch(() => undefined);
+  return turn;
+}
+
+async function continueSession(api: Api, exchange: Exchange, session: Session): Promise<void> {
   if (exchange.method === 'DELETE') {
-    api.sessions.delete(id);
+    api.sessions.delete(session.id);
     await session.units.drop();
     return send(exchange, 499, { 'content-length': 0 }, []);
   }
@@ -156,7 +164,7 @@ export async function resume(api: Api, exchange: Exchange, id: string): Promise<
     try {
       session.done = place(api, session.call, session, content);
     } catch (error) {
-      api.sessions.delete(id);
+      api.sessions.delete(session.id);
       throw error;
     }
   }
@@ -178,6 +186,8 @@ async function receive(session: Session, exchange: Exchange, range: ContentRange
   const first = range?.first ?? 0;
   if (first > units.size) throw new DriveError(400, 'badRequest', `Expected bytes from ${units.size}, got ${first}.`);
   let received = 0;
+  // What a request that broke left over does not count.
+  units.forget();
   for await (const chunk of bodyOf(exchange)) {
     // What is there already comes again after an answer got lost.
     const known = Math.max(0, Math.min(chunk.length, units.size + units.pending - (first + received)));
