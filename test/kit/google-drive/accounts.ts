@@ -42,6 +42,8 @@ export interface Accounts {
   callerOf(token: string): Caller | undefined;
   /** Makes every access token invalid; refresh tokens stay good. */
   expireTokens(): void;
+  /** The answer of the token endpoint, with a fresh access token. */
+  issue(caller: Caller, more?: object): TokenAnswer;
   /** A refresh token of this person, as if they had signed in. */
   grant(caller: Caller): string;
   /** Takes back a refresh token, or an access token; false when there is none. */
@@ -49,6 +51,15 @@ export interface Accounts {
   code(code: Omit<Code, 'grant'> & { readonly caller: Caller; readonly offline: boolean }): string;
   /** Answers the token endpoint. Throws TokenError. */
   token(form: URLSearchParams, basic: OAuthClient | undefined): object;
+}
+
+/** RFC 6749, section 5.1. */
+interface TokenAnswer {
+  readonly access_token: string;
+  /** Seconds. */
+  readonly expires_in: number;
+  readonly token_type: 'Bearer';
+  readonly scope: string;
 }
 
 /** RFC 6749, section 5.2. */
@@ -92,7 +103,7 @@ export function openAccounts(ownTokenUri: string): Accounts {
     token_uri: tokenUri,
   };
 
-  function issue(caller: Caller, more: object = {}): object {
+  function issue(caller: Caller, more: object = {}): TokenAnswer {
     const access = random('ya29.');
     tokens.set(access, { caller, expires: Date.now() + accounts.tokenLifetime * 1000 });
     const scope = caller.scopes.join(' ');
@@ -155,6 +166,7 @@ export function openAccounts(ownTokenUri: string): Accounts {
       const found = tokens.get(token);
       return found !== undefined && found.expires > Date.now() ? found.caller : undefined;
     },
+    issue,
     expireTokens: () => tokens.clear(),
     grant(caller) {
       const refreshToken = random('1//0');

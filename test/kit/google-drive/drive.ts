@@ -60,6 +60,8 @@ export interface Drive extends Traffic {
   readonly consent: Consent;
   /** A refresh token, as if this person had signed in. Ada when nobody is named. */
   refreshToken(email?: string, scopes?: readonly string[]): string;
+  /** A good access token of this person; of the service account when that is named. */
+  accessToken(email?: string, scopes?: readonly string[]): string;
   /** What oauth2client, and so DVC, writes into its credentials file; the access token in it has expired. */
   userCredentials(email?: string): Record<string, unknown>;
   /** Makes a folder behind the clients' back; twins when it is there already. */
@@ -122,6 +124,8 @@ export async function startDrive(options: DriveOptions = {}): Promise<Drive> {
     consent,
     refreshToken: (email = ada, scopes: readonly string[] = driveScopes) =>
       accounts.grant({ email, clientId: accounts.client.id, scopes }),
+    accessToken: (email = ada, scopes: readonly string[] = driveScopes) =>
+      accounts.issue({ email, clientId: accounts.client.id, scopes }).access_token,
     userCredentials: (email = ada) => credentialsFile(accounts.client, drive.refreshToken(email)),
     addFolder: (name: string, parent: string, owner = ada) => put(store, { name, parent, owner }).id,
     async addFile(name: string, parent: string, bytes: Uint8Array | string, owner = ada) {

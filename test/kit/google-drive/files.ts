@@ -36,8 +36,7 @@ export async function getFile(api: Api, call: Call, id: string): Promise<void> {
     const headers = { 'content-type': 'text/html', 'content-range': `bytes */${content.size}`, 'content-length': 0 };
     return send(call.exchange, 416, headers, []);
   }
-  const [start, end] = range;
-  const whole = call.exchange.request.headers.range === undefined;
+  const [start, end, whole] = range;
   const headers = {
     'content-type': item.mimeType,
     'content-length': end - start,
@@ -55,14 +54,14 @@ function checkAbuse(store: Store, { caller, params }: Call, item: Item): void {
 }
 
 /** First byte and the one behind the last (RFC 9110, section 14); undefined when none of them is there. */
-function rangeOf(header: string | undefined, size: number): [start: number, end: number] | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? 'bytes=0-');
+function rangeOf(header: string | undefined, size: number): [start: number, end: number, whole: boolean] | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
   const [, first = '', last = ''] = match ?? [];
   const senseless = first === '' ? last === '' : last !== '' && Number(last) < Number(first);
-  if (header === undefined || senseless) return [0, size];
+  if (senseless) return [0, size, true];
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
-  return start < end ? [start, end] : undefined;
+  return start < end ? [start, end, false] : undefined;
 }
 
 /** What clients send of a file, in the names of version 3. */
@@ -154,17 +153,26 @@ export function updateItem(store: Store, call: Call, item: Item, given: Metadata
   }
   const added = params.get('addParents') ?? parents?.[0];
   const removed = params.get('removeParents')?.split(',') ?? [];
-  if (added !== undefined && added !== item.parent) {
-    const parent = store.find(added, caller, allDrives);
-    store.demand(parent, caller, 'writer');
-    store.demand(item, caller, item.driveId === undefined ? 'writer' : 'fileOrganizer');
-    item.parent = parent.id;
-    item.driveId = parent.driveId;
-  } else if (item.parent !== undefined && removed.includes(item.parent)) {
-    store.demand(item, caller, 'fileOrganizer');
-    item.parent = undefined;
+  const left = item.parent !== undefined && removed.includes(item.parent) ? undefined : item.parent;
+  // Both may name the same folder: then nothing moves.
+  const target = added === undefined ? left : store.find(added, caller, allDrives).id;
+  if (target !== item.parent) {
+    store.demand(item, caller, item.driveId === undefined && target !== undefined ? 'writer' : 'fileOrganizer');
+    move(store, call, item, target);
   }
   return change(item, rest);
+}
+
+function move(store: Store, { caller }: Call, item: Item, target: string | undefined): void {
+  const parent = target === undefined ? undefined : store.items.get(target);
+  if (parent !== undefined) store.demand(parent, caller, 'writer');
+  item.parent = target;
+  const settle = (each: Item): void => {
+    each.driveId = parent?.driveId;
+    each.owner = parent?.driveId === undefined ? (each.owner ?? caller.email) : undefined;
+    for (const child of store.children(each.id)) settle(child);
+  };
+  settle(item);
 }
 
 export function setTrashed(store: Store, { caller }: Call, item: Item, trashed: boolean): void {

@@ -80,6 +80,7 @@ function surroundings(store: Api['store'], { caller }: Call): Parameters<typeof 
   return {
     resolve: (id) => store.resolve(id, caller),
     isTrashed: store.isTrashed,
+    isSharedWithMe: ({ owner, roles }) => owner !== caller.email && roles.has(caller.email),
     roles(item) {
       const having = (...roles: string[]): string[] =>
         [...item.roles].filter(([, role]) => roles.includes(role)).map(([email]) => email);

@@ -12,6 +12,7 @@ export interface Query {
 export interface Surroundings {
   resolve(id: string): string;
   isTrashed(item: Item): boolean;
+  isSharedWithMe(item: Item): boolean;
   roles(item: Item): { readonly owner: string | undefined; readonly writers: string[]; readonly readers: string[] };
 }
 
@@ -80,16 +81,20 @@ const or = (a: Query, b: Query): Query => ({
   parents: a.parents && b.parents && new Set([...a.parents, ...b.parents]),
 });
 
+type Field = 'name' | 'mimeType' | 'created' | 'modified' | 'trashed' | 'starred' | 'sharedWithMe';
+
+const shared: readonly (readonly [string, Field])[] = (['mimeType', 'trashed', 'starred', 'sharedWithMe'] as const).map(
+  (name) => [name, name],
+);
 const fields = {
-  2: { title: 'name', mimeType: 'mimeType', createdDate: 'created', modifiedDate: 'modified' },
-  3: { name: 'name', mimeType: 'mimeType', createdTime: 'created', modifiedTime: 'modified' },
-} as const;
+  2: new Map<string, Field>([...shared, ['title', 'name'], ['createdDate', 'created'], ['modifiedDate', 'modified']]),
+  3: new Map<string, Field>([...shared, ['name', 'name'], ['createdTime', 'created'], ['modifiedTime', 'modified']]),
+};
 
 function term(first: Token, next: () => Token, version: 2 | 3, around: Surroundings): Query {
   if (first.quoted) return next().text.toLowerCase() === 'in' ? member(first.text, next().text, around) : stop();
-  const known: Readonly<Record<string, string>> = fields[version];
-  const field = known[first.text] ?? first.text;
-  if (field === 'sharedWithMe') return plain(() => false);
+  const field = fields[version].get(first.text) ?? stop();
+  if (field === 'sharedWithMe') return plain((item) => around.isSharedWithMe(item));
   const operator = next().text;
   const value = next();
   if (field === 'trashed' || field === 'starred') {
@@ -100,9 +105,7 @@ function term(first: Token, next: () => Token, version: 2 | 3, around: Surroundi
   }
   if (!value.quoted) return stop();
   if (field === 'name') return named(operator, value.text);
-  if (field === 'mimeType') return typed(operator, value.text);
-  if (field === 'created' || field === 'modified') return dated(field, operator, value.text);
-  return stop();
+  return field === 'mimeType' ? typed(operator, value.text) : dated(field, operator, value.text);
 }
 
 /** The service ignores case here: who wants an exact name has to compare again. */

@@ -26,7 +26,7 @@ export interface Item {
   driveId: string | undefined;
   readonly space: 'drive' | 'appDataFolder';
   /** E-mail address; nobody owns what lies in a shared drive. */
-  readonly owner: string | undefined;
+  owner: string | undefined;
   /** The OAuth client, or service account, that made it. */
   readonly clientId: string;
   /** By itself, not through a folder above. */
