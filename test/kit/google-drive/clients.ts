@@ -91,8 +91,8 @@ export function openDvcOnDrive(
 ): DvcOnDrive {
   mkdirSync(world.path('home', '.config', 'dvc'), { recursive: true });
   const settings = Object.entries(options).map(([key, value]) => `    ${key} = ${value}\n`);
-  // DVC refuses options of a remote without a URL.
-  const section = `['remote "storage"']\n    url = gdrive://${drive.folderId}\n${settings.join('')}`;
+  // DVC refuses options of a remote without a URL. And it would start a process to ask for a newer DVC every time.
+  const section = `[core]\n    check_update = false\n['remote "storage"']\n    url = gdrive://${drive.folderId}\n${settings.join('')}`;
   writeFileSync(world.path('home', '.config', 'dvc', 'config'), section);
   const env = { ...clientEnv(drive), DVC_SITE_CACHE_DIR: world.path('site'), ...more };
   return async (project, ...args) => {
