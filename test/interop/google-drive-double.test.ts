@@ -73,6 +73,9 @@ for (const credential of credentials) {
     const count = (name: string): number => drive.log.slice(begun).filter(({ operation }) => operation === name).length;
     assert.deepEqual([count('upload.piece'), count('upload.end'), count('upload.multipart')], [2, 1, 3]);
     assert.equal(await rclone('cat', `:drive:${top}/small.txt`, '--offset', '1', '--count', '3'), 'mal');
+    // Asked for by its name, which has to come through the query language.
+    const [, , , quoted = ''] = Object.keys(files);
+    assert.equal(await rclone('cat', `:drive:${top}/${quoted}`), 'name');
     assert.equal(drive.counts.refused, 0);
   });
 }
