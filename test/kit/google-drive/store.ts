@@ -57,7 +57,10 @@ export interface Store {
   readonly drives: Map<string, { readonly name: string; readonly root: Item }>;
   /** Ids that were given out by generateIds and not used yet. */
   readonly promised: Set<string>;
-  /** Bytes an account may own, by e-mail address; endless when it is not here. */
+  /**
+   * Bytes an account may own, by e-mail address; endless when it is not here. 0 is what service accounts have since
+   * 2025: they make folders, and files in shared drives alone.
+   */
   readonly quotas: Map<string, number>;
   newId(): string;
   add(fields: Partial<Item> & Pick<Item, 'name' | 'mimeType'>): Item;
@@ -195,13 +198,19 @@ export function openStore(directory: string): Store {
     },
     checkQuota(owner, more) {
       const quota = owner === undefined ? undefined : store.quotas.get(owner);
-      if (owner === undefined || quota === undefined || store.usage(owner) + more <= quota) return;
-      const text = "The user's Drive storage quota has been exceeded.";
+      if (owner === undefined || quota === undefined || (quota > 0 && store.usage(owner) + more <= quota)) return;
+      const text = owner.endsWith('.gserviceaccount.com') ? robotsOwnNothing : quotaExceeded;
       throw new DriveError(403, 'storageQuotaExceeded', text);
     },
   };
   return store;
 }
+
+const quotaExceeded = "The user's Drive storage quota has been exceeded.";
+const robotsOwnNothing =
+  'Service Accounts do not have storage quota. Leverage shared drives ' +
+  '(https://developers.google.com/workspace/drive/api/guides/about-shareddrives), or use OAuth delegation ' +
+  '(http://support.google.com/a/answer/7281227) instead.';
 
 /** Roots and shared drives have short ids that begin alike. */
 export function rootId(): string {

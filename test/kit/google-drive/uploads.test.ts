@@ -150,6 +150,12 @@ test('an account without room is told at the beginning, and at the end', async (
   });
   assert.equal(reasonOf(refused), '403 storageQuotaExceeded');
   assert.equal(reasonOf(await piece(location, 0, bytes.length)), '403 storageQuotaExceeded');
+  // A service account without room does not even get an empty file in.
+  const robot = drive.serviceAccount.client_email;
+  drive.store.quotas.set(robot, 0);
+  const token = drive.accessToken(robot);
+  const empty = await ask(drive, 'POST /upload/drive/v3/files', { query: { uploadType: 'media' }, body: '', token });
+  assert.match(empty.json.error.message, /Service Accounts do not have storage quota/);
   // What lies in a shared drive is nobody's.
   const all = { uploadType: 'media', supportsAllDrives: 'true' };
   const shared = await drive.addFile('shared', drive.sharedDriveId, '');
