@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, afterEach, before, test } from 'node:test';
-import { ada, type Drive, startDrive } from './drive.ts';
+import { ada, type Drive, startDrive } from '../../kit/google-drive/drive.ts';
 import { type Answer, ask, breakOff, reasonOf } from './plain-client.ts';
 
 let drive: Drive;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, createSign, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { after, before, beforeEach, test } from 'node:test';
-import { ada, bob, type Drive, startDrive } from './drive.ts';
+import { ada, bob, type Drive, startDrive } from '../../kit/google-drive/drive.ts';
 import { type Answer, ask, reasonOf } from './plain-client.ts';
 
 let drive: Drive;

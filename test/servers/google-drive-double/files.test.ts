@@ -1,7 +1,7 @@
 // What no foreign client shows of the double: searching, fields, shared drives, content (the judges: test/interop).
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { ada, bob, type Drive, startDrive } from './drive.ts';
+import { ada, bob, type Drive, startDrive } from '../../kit/google-drive/drive.ts';
 import { type Answer, ask, reasonOf } from './plain-client.ts';
 
 let drive: Drive;
@@ -203,6 +203,12 @@ test('faults: refusals in Google’s shape, and answers that are spoiled on the 
   await assert.rejects(get(), /terminated|fetch failed/);
   drive.faults = [{ match, dropResponseAfter: 0 }];
   await assert.rejects(get(), /fetch failed/);
+  for (const silence of [{ hang: true }, { stallResponseAfter: 50_000 }]) {
+    drive.faults = [{ match, ...silence }];
+    const waiting = get().then(() => 'answered');
+    const patience = new Promise((resolve) => setTimeout(() => resolve('silent'), 300));
+    assert.equal(await Promise.race([waiting.catch(() => 'broken'), patience]), 'silent');
+  }
   drive.faults = [{ match: /^POST \/token/, status: 503 }];
   assert.equal((await ask(drive, 'POST /token', { token: null })).status, 503);
 });

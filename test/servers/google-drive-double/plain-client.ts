@@ -1,6 +1,6 @@
 // Asks the double in plain HTTP, for its own tests.
 import { connect } from 'node:net';
-import type { Drive } from './drive.ts';
+import type { Drive } from '../../kit/google-drive/drive.ts';
 
 export interface Answer {
   readonly status: number;
