@@ -50,6 +50,13 @@ module.exports = {
       to: { path: '^src/storage/(wire|parts)/' },
     },
     {
+      name: 'google-is-for-its-services',
+      comment: 'access tokens of Google, whatever they open',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/storage/(google|gs|gdrive)/' },
+      to: { path: '^src/storage/google/' },
+    },
+    {
       name: 'backends-load-late',
       comment: 'no backend on the path of a helper that moves no data',
       severity: 'error',
@@ -67,6 +74,7 @@ module.exports = {
     home('ignore', 'ignore/', '^src/dvc/'),
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
     home('ssh2', 'ssh2/', '^src/storage/ssh/'),
+    home('google-auth', 'google-auth-library/', '^src/storage/google/'),
     {
       name: 'only-main-is-the-root',
       severity: 'error',
