@@ -40,6 +40,7 @@ module.exports = {
       to: { path: '^src/storage/(local|s3[^/]*)\\.ts$|^src/storage/s3/' },
     },
     privateTo('ssh-is-private-to-the-table', 'ssh', 'ssh'),
+    privateTo('gs-is-private-to-the-table', 'gs', 'gs'),
     privateTo('webdav-is-private-to-the-table', 'webdav', 'webdav'),
     privateTo('http-is-shared-with-webdav', 'http', 'http|webdav'),
     {
@@ -61,7 +62,7 @@ module.exports = {
       comment: 'no backend on the path of a helper that moves no data',
       severity: 'error',
       from: { path: '^src/storage/open\\.ts$' },
-      to: { path: '^src/storage/(local|s3|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
+      to: { path: '^src/storage/(local|s3|gs|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
     },
     {
       name: 'transfer-sees-interfaces-of-storage',

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HelperError } from '../../model/error.ts';
+import { printable } from '../../report/printable.ts';
+import { type Credential, parseCredential } from '../google/credential.ts';
+import { exchange } from '../google/exchange.ts';
+import { type Keychain, openKeychain, type TokenSource } from '../google/keychain.ts';
+import { askMetadata } from '../google/metadata.ts';
+import type { Transport } from '../google/transport.ts';
+import type { StorageContext } from '../remote.ts';
+import type { GsSettings } from './settings.ts';
+
+/** Objects, and neither buckets nor who may do what. */
+const scopes = ['https://www.googleapis.com/auth/devstorage.read_write'];
+
+/**
+ * Who we are to one storage remote. Looks where DVC (gcsfs) and Google's libraries look, in their order: nobody where the
+ * option says so, `credentialpath`, GOOGLE_APPLICATION_CREDENTIALS, what gcloud keeps for applications, the machine itself,
+ * at last nobody. The only place that knows this order.
+ */
+export function openGsKeychain(settings: GsSettings, context: StorageContext, transport: Transport): Keychain {
+  const { env, home } = context;
+  const { endpoint, remote, credentialsFile } = settings;
+  const fromFile = (path: string, name: string, hints: readonly string[]): TokenSource => {
+    const origin = `'${printable(path)}' (${name})`;
+    const credential = parseCredential(readText(path, origin), { name: origin, trusted: true });
+    return {
+      name: `${describe(credential)} in ${origin}`,
+      hints,
+      // The environment's wish goes before the file's, as in Google's libraries.
+      quotaProject: projectOf(env.GOOGLE_CLOUD_QUOTA_PROJECT) ?? projectOf(credential.quotaProject),
+      fetch: () => exchange(credential, scopes, transport),
+    };
+  };
+  return openKeychain(async () => {
+    if (settings.anonymous) {
+      const unset = `dvc remote modify --unset ${remote} allow_anonymous_login`;
+      return nobody('this remote is read without signing in (allow_anonymous_login)', unset);
+    }
+    if (endpoint.barred !== undefined) {
+      return nobody(
+        endpoint.barred,
+        `name it on this machine: dvc remote modify --local ${remote} endpointurl https://...`,
+      );
+    }
+    if (credentialsFile !== undefined) {
+      const set = `dvc remote modify --local ${remote} credentialpath <file.json>`;
+      return fromFile(credentialsFile, 'credentialpath', [`name another file: ${set}`]);
+    }
+    // What stands in for the service in tests is not shown who somebody really is.
+    if (endpoint.kind === 'emulator') return nobody('STORAGE_EMULATOR_HOST names an emulator', 'unset it');
+    const variable = env.GOOGLE_APPLICATION_CREDENTIALS ?? '';
+    if (variable !== '') {
+      return fromFile(variable, 'GOOGLE_APPLICATION_CREDENTIALS', ['check GOOGLE_APPLICATION_CREDENTIALS']);
+    }
+    const gcloud = applicationDefault(env, home);
+    if (hasFile(gcloud)) return fromFile(gcloud, 'gcloud', ['sign in again: gcloud auth application-default login']);
+    const machine = endpoint.kind === 'google' ? await findMachine(env) : undefined;
+    return (
+      machine ??
+      nobody(
+        'no Google credentials were found',
+        'sign in: gcloud auth application-default login',
+        `or name a service account's key: dvc remote modify --local ${remote} credentialpath <key.json>`,
+        'or set GOOGLE_APPLICATION_CREDENTIALS',
+      )
+    );
+  });
+}
+
+const nobody = (...hints: readonly string[]): TokenSource => ({ name: 'nobody', hints, fetch: undefined });
+
+/** What may stand in a header. */
+function projectOf(text: string | undefined): string | undefined {
+  return text !== undefined && /^[a-z0-9][a-z0-9:.-]*$/i.test(text) ? text : undefined;
+}
+
+function describe(credential: Credential): string {
+  if (credential.kind === 'service_account') return `those of the service account ${printable(credential.email)}`;
+  return credential.kind === 'authorized_user' ? 'those of a user' : `those (${String(credential.json.type)})`;
+}
+
+/** Where `gcloud auth application-default login` writes. */
+function applicationDefault(env: StorageContext['env'], home: string): string {
+  const roaming = env.APPDATA ?? '';
+  const folder = env.CLOUDSDK_CONFIG || (roaming === '' ? join(home, '.config', 'gcloud') : join(roaming, 'gcloud'));
+  return join(folder, 'application_default_credentials.json');
+}
+
+function hasFile(path: string): boolean {
+  try {
+    readFileSync(path);
+    return true;
+  } catch (error) {
+    // One that is there and may not be read is told when it is.
+    return !(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'));
+  }
+}
+
+function readText(path: string, origin: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const why = code === 'ENOENT' ? 'there is no such file' : code;
+    throw new HelperError('config', `cannot read the Google credentials ${origin}: ${why}`, { cause: error });
+  }
+}
+
+async function findMachine(env: StorageContext['env']): Promise<TokenSource | undefined> {
+  let first = await askMetadata(env, scopes);
+  if (first === undefined) return undefined;
+  return {
+    name: 'those of the service account that this machine runs as',
+    hints: ["see who it is: gcloud auth list; the machine's access scopes bound what it may do"],
+    quotaProject: projectOf(env.GOOGLE_CLOUD_QUOTA_PROJECT),
+    async fetch() {
+      const token = first ?? (await askMetadata(env, scopes));
+      first = undefined;
+      if (token !== undefined) return token;
+      throw new HelperError('unavailable', "this machine's metadata service gives out no access token any more");
+    },
+  };
+}
