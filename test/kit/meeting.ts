@@ -9,6 +9,8 @@ export interface Meeting {
   readonly url: string;
   /** Options of the remote, in the user's own configuration. */
   readonly options: Readonly<Record<string, string>>;
+  /** Of everybody's programs, on top of the usual. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Where the server keeps what the URL names. */
   readonly directory: string;
 }
@@ -17,7 +19,7 @@ export interface Meeting {
 export function testMeeting(name: string, open: () => Promise<Meeting>): void {
   test(`${name}: DVC and we share storage`, { timeout: 300_000 }, async () => {
     const meeting = await open();
-    const world = openWorld();
+    const world = openWorld(meeting.env);
     try {
       const alice = makeProject(world, meeting);
       const push = world.run(alice, 'git', ['-c', 'remote.origin.vcs=dvcexp', 'push', 'origin', 'main']);
