@@ -23,6 +23,8 @@ export interface Rule {
   readonly truncateTo?: number;
   /** Flip the bits of the answer's byte at this place. */
   readonly corruptAt?: number;
+  /** The same of the request. */
+  readonly corruptRequestAt?: number;
 }
 
 interface Seen {
@@ -96,7 +98,8 @@ function serve(
   rule: Rule | undefined,
   upstream: { host: string; port: number },
 ): void {
-  if (rule?.hang === true) return;
+  // What nobody reads would hide that the client has gone.
+  if (rule?.hang === true) return void request.resume();
   if (rule?.status !== undefined) {
     request.resume();
     response.writeHead(rule.status, { 'content-type': 'application/xml', ...rule.headers });
@@ -110,6 +113,7 @@ function serve(
   onward.on('response', (answer) => passBack(answer, response, rule ?? { match: /x/ }));
   let sent = 0;
   request.on('data', (chunk: Buffer) => {
+    corrupt(chunk, rule?.corruptRequestAt, sent);
     sent += chunk.length;
     if (rule?.dropRequestAfter !== undefined && sent >= rule.dropRequestAfter) {
       onward.destroy();
@@ -127,6 +131,13 @@ function serve(
 
 const agent = new http.Agent({ keepAlive: true });
 
+/** @param at the place of the chunk's first byte */
+function corrupt(chunk: Buffer, place: number | undefined, at: number): void {
+  if (place !== undefined && place >= at && place < at + chunk.length) {
+    chunk[place - at] = 0xff ^ (chunk[place - at] ?? 0);
+  }
+}
+
 function passBack(answer: http.IncomingMessage, response: http.ServerResponse, rule: Rule): void {
   const headers = { ...answer.headers };
   if (rule.truncateTo !== undefined) headers['content-length'] = String(rule.truncateTo);
@@ -135,9 +146,7 @@ function passBack(answer: http.IncomingMessage, response: http.ServerResponse, r
   const limit = Math.min(rule.dropResponseAfter ?? Infinity, rule.stallResponseAfter ?? Infinity);
   const most = Math.min(limit, rule.truncateTo ?? Infinity);
   answer.on('data', (chunk: Buffer) => {
-    if (rule.corruptAt !== undefined && rule.corruptAt >= at && rule.corruptAt < at + chunk.length) {
-      chunk[rule.corruptAt - at] = 0xff ^ (chunk[rule.corruptAt - at] ?? 0);
-    }
+    corrupt(chunk, rule.corruptAt, at);
     const part = chunk.subarray(0, Math.max(0, most - at));
     at += chunk.length;
     if (part.length > 0 && !response.write(part)) {
@@ -147,7 +156,8 @@ function passBack(answer: http.IncomingMessage, response: http.ServerResponse, r
     if (rule.dropResponseAfter !== undefined && at >= rule.dropResponseAfter) setTimeout(() => response.destroy(), 20);
   });
   answer.on('end', () => {
-    if (rule.stallResponseAfter === undefined && rule.dropResponseAfter === undefined) response.end();
+    if (rule.dropResponseAfter !== undefined) response.destroy();
+    else if (rule.stallResponseAfter === undefined) response.end();
   });
   answer.on('error', () => response.destroy());
 }

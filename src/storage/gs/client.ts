@@ -25,6 +25,8 @@ export interface Call {
   /** Names and values in turn. */
   readonly headers?: readonly string[];
   readonly body?: Uint8Array | undefined;
+  /** Not to be sent again unasked, even where the connection seems to have been dead before. */
+  readonly delicate?: boolean;
   /** Statuses beside 2xx that the caller reads himself. */
   readonly expects?: readonly number[];
   readonly admit?: WireRequest['admit'];
@@ -84,15 +86,15 @@ export function openClient(settings: GsSettings, config: StorageConfig, context:
   };
 }
 
-/** Sends; once more at once where a connection kept from an earlier request turned out to be dead. */
+/** Sends; where it may, once more at once where a connection kept from an earlier request turned out to be dead. */
 async function exchange(
   send: () => Promise<WireResponse>,
-  { action }: Call,
+  { action, delicate }: Call,
   settings: GsSettings,
   signal: AbortSignal,
 ): Promise<WireResponse> {
   try {
-    return await resend(send, 1, signal);
+    return await resend(send, delicate === true ? 0 : 1, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw brokenError(action, error, settings);

@@ -41,6 +41,7 @@ export function parseComplaint(response: WireResponse): Complaint {
 const tooMany = /^(?:rateLimitExceeded|userRateLimitExceeded|responseTooLarge)$/;
 const quota = /^(?:quotaExceeded|dailyLimitExceeded|storageQuotaExceeded)$/i;
 /** The bytes that arrived are not those whose hash was announced. */
+export class DamagedError extends HelperError {}
 const damaged = /(?:MD5|CRC32C|checksum).*(?:doesn't|does not) match/i;
 
 /**
@@ -60,7 +61,8 @@ export function complaintError(
   if (status === 429 || status === 503 || tooMany.test(reason)) {
     return new BusyError(`${action}: ${detail}`, { retryAfterMs });
   }
-  if (status >= 500 || status === 408 || damaged.test(message)) {
+  if (damaged.test(message)) return new DamagedError('unavailable', `${action}: ${detail}${about}`);
+  if (status >= 500 || status === 408) {
     return new HelperError('unavailable', `${action}: ${detail}${about}`);
   }
   if (quota.test(reason)) {

@@ -39,7 +39,8 @@ export interface Page {
 
 /** undefined when the answer is no listing: half of one must not pass for all. */
 export function parsePage(response: WireResponse): Page | undefined {
-  const { items = [], nextPageToken: next } = parse(response) ?? { items: undefined };
+  const { kind, items = [], nextPageToken: next } = parse(response) ?? {};
+  if (kind !== 'storage#objects') return undefined;
   if (!Array.isArray(items) || (next !== undefined && typeof next !== 'string')) return undefined;
   const objects: { name: string; size: number }[] = [];
   for (const item of items) {

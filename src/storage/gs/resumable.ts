@@ -4,6 +4,7 @@ import { trace } from '../../report/trace.ts';
 import { measure } from '../content.ts';
 import type { WireResponse } from '../wire/request.ts';
 import type { Call } from './client.ts';
+import { DamagedError } from './failure.ts';
 import { objectFields, parseObject, uploadPath } from './object.ts';
 import { inPassing, type Stored, type Upload } from './writing.ts';
 
@@ -178,7 +179,9 @@ async function sendChunk(upload: Upload, session: Session, chunk: Chunk): Promis
       // Until the answer is there, nobody knows what has arrived.
       sure = false;
       const call = putting ? chunkCall(upload, session, chunk, at) : statusCall(upload, session);
-      const answer = await client.requestOnce(call, signal);
+      const answer = await client.requestOnce(call, signal).catch((error: unknown) => {
+        throw error instanceof DamagedError ? new LostSession(error.message) : error;
+      });
       if (answer.status === 404 || answer.status === 410) throw new LostSession('the service has forgotten the upload');
       // Before the last chunk the service should not be done; then the object's size will tell.
       if (answer.status !== 308) return answer;
@@ -202,7 +205,8 @@ function chunkCall({ action, key, content, moved }: Upload, { path }: Session, c
   // With the last bytes, so that nothing appears that is not the content.
   const hash = last ? ['x-goog-hash', `md5=${md5}`] : [];
   const headers = ['content-type', 'application/octet-stream', 'content-range', range, ...hash];
-  return { action, method: 'PUT', path, key, headers, body: bytes.subarray(at - start), expects, moved };
+  const body = bytes.subarray(at - start);
+  return { action, method: 'PUT', path, key, headers, body, expects, delicate: true, moved };
 }
 
 /** Asks how far it is: 308 with what the service has, 200 when all of it is there. */

@@ -72,7 +72,7 @@ async function* listObjects(
   { signal }: Operation,
 ): AsyncGenerator<Entry> {
   const action = `cannot list '${displayUrl}'`;
-  const wanted = `fields=items(name,size),nextPageToken&maxResults=1000&prefix=${encodeURIComponent(prefix + start)}`;
+  const wanted = `fields=kind,items(name,size),nextPageToken&maxResults=1000&prefix=${encodeURIComponent(prefix + start)}`;
   for (let token: string | undefined = ''; token !== undefined; ) {
     const from: string = token === '' ? '' : `&pageToken=${encodeURIComponent(token)}`;
     const path = `${objectsPath(bucket)}?${wanted}${from}`;
