@@ -58,7 +58,8 @@ export async function startGoogleTokens(): Promise<GoogleTokens> {
     const { iss, aud, iat, exp, scope } = read(claims);
     const signed = createVerify('RSA-SHA256').update(`${head}.${claims}`).verify(publicKey, signature, 'base64url');
     if (read(head).alg !== 'RS256' || !signed) throw new Refused('invalid_grant: Invalid JWT Signature.');
-    if (iss !== email || aud !== `${url}/token`) throw new Refused('invalid_grant: Invalid JWT');
+    if (iss !== email || ![`${url}/token`, 'https://oauth2.googleapis.com/token'].includes(String(aud)))
+      throw new Refused('invalid_grant: Invalid JWT');
     const age = Date.now() / 1000 - Number(iat);
     if (age < -5 || age > 60 || Number(exp) !== Number(iat) + 3600)
       throw new Refused('invalid_grant: Invalid JWT: iat');

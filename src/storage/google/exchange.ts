@@ -29,9 +29,10 @@ export async function exchange(
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) throw new Error('the answer holds no access token');
     return { text: token, expiresMs: client.credentials.expiry_date ?? undefined };
   } catch (error) {
-    // The library puts words of its own in front of what our connections say.
-    if (error instanceof HelperError)
-      throw new HelperError(error.code, error.message.replace(/^.*HelperError: /, ''), error);
+    if (error instanceof HelperError) {
+      // The library puts words of its own in front of what our connections say.
+      throw Object.assign(error, { message: error.message.replace(/^.*HelperError: /, '') });
+    }
     // What the parser of JSON says quotes the text, which may be a secret.
     const quotes = !(error instanceof Error) || error instanceof SyntaxError;
     const why = quotes ? 'what it leads to cannot be read' : printable(error.message);
