@@ -13,7 +13,7 @@ export interface FakeGcs {
   readonly port: number;
   /** `http://127.0.0.1:port` */
   readonly endpoint: string;
-  /** Where the server keeps what the bucket has, by name. */
+  /** Where the server keeps what the bucket has, by name; nothing where it keeps versions, which it does in memory. */
   readonly directory: string;
   /** Names of all objects below a prefix. */
   names(prefix: string): Promise<string[]>;
@@ -40,7 +40,8 @@ function findFakeGcs(): string {
   throw new Error('these tests need fake-gcs-server: put it on PATH or set DVCEXP_TEST_FAKE_GCS');
 }
 
-export async function startFakeGcs(): Promise<FakeGcs> {
+/** @param options.versions every write makes a new generation of the object, and the old ones stay */
+export async function startFakeGcs(options: { readonly versions?: boolean } = {}): Promise<FakeGcs> {
   const binary = findFakeGcs();
   const top = mkdtempSync(join(tmpdir(), 'dvcexp-gcs-'));
   const [port = 0] = await freePorts(1);
@@ -48,7 +49,7 @@ export async function startFakeGcs(): Promise<FakeGcs> {
   mkdirSync(join(top, 'store', bucket), { recursive: true });
   const args = [
     ...['-scheme', 'http', '-host', '127.0.0.1', '-port', `${port}`, '-log-level', 'error'],
-    ...['-backend', 'filesystem', '-filesystem-root', join(top, 'store')],
+    ...(options.versions === true ? ['-backend', 'memory'] : ['-filesystem-root', join(top, 'store')]),
     ...['-external-url', endpoint, '-public-host', `127.0.0.1:${port}`],
   ];
   const child = spawn(binary, args, { cwd: top, stdio: 'ignore', env: { PATH: process.env.PATH, HOME: top } });
@@ -76,7 +77,7 @@ export async function startFakeGcs(): Promise<FakeGcs> {
     },
   };
   try {
-    await ready(endpoint, child);
+    await ready(endpoint, child, options.versions === true);
     return server;
   } catch (error) {
     await server.close();
@@ -84,10 +85,13 @@ export async function startFakeGcs(): Promise<FakeGcs> {
   }
 }
 
-async function ready(endpoint: string, child: ChildProcess): Promise<void> {
+async function ready(endpoint: string, child: ChildProcess, versions: boolean): Promise<void> {
+  const body = JSON.stringify({ name: bucket, versioning: { enabled: true } });
   for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) {
     if (child.exitCode !== null) throw new Error(`fake-gcs-server exited with ${child.exitCode}`);
-    const response = await fetch(`${endpoint}/storage/v1/b/${bucket}`).catch(() => undefined);
+    const buckets = `${endpoint}/storage/v1/b`;
+    const asking = versions ? fetch(buckets, { method: 'POST', body }) : fetch(`${buckets}/${bucket}`);
+    const response = await asking.catch(() => undefined);
     await response?.arrayBuffer();
     if (response?.status === 200) return;
   }
