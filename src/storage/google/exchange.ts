@@ -1,8 +1,9 @@
-import type { AuthClient, ImpersonatedOptions } from 'google-auth-library';
+import type { AuthClient } from 'google-auth-library';
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { textOf } from '../wire/request.ts';
-import { type Credential, type DerivedCredential, googleTokenUrl, parseCredential } from './credential.ts';
+import { type Credential, googleTokenUrl } from './credential.ts';
+import type { ClientOptions } from './direct-client.ts';
 import type { Transport } from './transport.ts';
 
 export interface AccessToken {
@@ -46,72 +47,20 @@ async function openAuthClient(
   scopes: readonly string[],
   transport: Transport,
 ): Promise<AuthClient> {
-  const options = { transporter: openTransporter(credential, transport), useAuthRequestParameters: false };
-  if (credential.kind === 'service_account') {
-    // Not the whole library, which takes twice as long to load.
-    const { JWT } = await import('google-auth-library/build/src/auth/jwtclient.js');
-    const { email, key, subject, tokenUrl } = credential;
-    const whom = subject === undefined ? {} : { subject };
-    // RFC 7523, 3: the assertion is meant for the place it is sent to.
-    return new JWT({ ...options, email, key, ...whom, scopes: [...scopes], additionalClaims: { aud: tokenUrl } });
+  const transporter = openTransporter(credential, transport);
+  const options: ClientOptions = { transporter, useAuthRequestParameters: false };
+  if (credential.kind !== 'derived') {
+    const { openDirectClient } = await import('./direct-client.ts');
+    return openDirectClient(credential, scopes, options);
   }
-  if (credential.kind === 'authorized_user') {
-    const { UserRefreshClient } = await import('google-auth-library/build/src/auth/refreshclient.js');
-    const { clientId, clientSecret, refreshToken } = credential;
-    return new UserRefreshClient({ ...options, clientId, clientSecret, refreshToken });
-  }
-  return openDerived(credential.json, scopes, transport, options);
-}
-
-interface Options {
-  readonly transporter: Transporter;
-  readonly useAuthRequestParameters: boolean;
-}
-
-async function openDerived(
-  json: DerivedCredential['json'],
-  scopes: readonly string[],
-  transport: Transport,
-  options: Options,
-): Promise<AuthClient> {
-  const library = await import('google-auth-library');
-  const known = { ...json, ...options, scopes: [...scopes] } as never;
-  if (json.type === 'external_account') {
-    const client = library.ExternalAccountClient.fromJSON(known);
-    if (client === null) throw new Error('it names no source of a token');
-    // The one request for which the library opens a connection of its own.
-    const { stsCredential } = client as unknown as { readonly stsCredential: { transporter: Transporter } };
-    stsCredential.transporter = options.transporter;
-    return client;
-  }
-  if (json.type === 'external_account_authorized_user') return new library.ExternalAccountAuthorizedUserClient(known);
-  return new library.Impersonated(await readImpersonated(json, scopes, transport, options));
-}
-
-/** Another credential, and leave to act as a service account. */
-async function readImpersonated(
-  json: DerivedCredential['json'],
-  scopes: readonly string[],
-  transport: Transport,
-  options: Options,
-): Promise<ImpersonatedOptions> {
-  const name = 'to act as a service account with';
-  const source = parseCredential(JSON.stringify(json.source_credentials ?? {}), { name, trusted: true });
-  const url = String(json.service_account_impersonation_url);
-  const [, targetPrincipal] = /\/serviceAccounts\/([^/]+):generateAccessToken$/.exec(url) ?? [];
-  if (targetPrincipal === undefined || !URL.canParse(url)) throw new Error('they name no service account to act as');
-  return {
-    ...options,
-    sourceClient: await openAuthClient(source, ['https://www.googleapis.com/auth/cloud-platform'], transport),
-    targetPrincipal,
-    targetScopes: [...scopes],
-    delegates: Array.isArray(json.delegates) ? json.delegates.map(String) : [],
-    endpoint: new URL(url).origin,
-  };
+  const { openDerivedClient } = await import('./derived-client.ts');
+  return openDerivedClient(credential.json, scopes, options, (source, sourceScopes) =>
+    openAuthClient(source, sourceScopes, transport),
+  );
 }
 
 /** The library's client for HTTP, of which it calls one method only. */
-type Transporter = AuthClient['transporter'];
+type Transporter = ClientOptions['transporter'];
 type LibraryRequest = Parameters<Transporter['request']>[0];
 
 function openTransporter(credential: Credential, transport: Transport): Transporter {
