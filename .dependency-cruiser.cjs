@@ -39,6 +39,7 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/storage/(open|s3[^/]*)\\.ts$|^src/storage/s3/' },
       to: { path: '^src/storage/(local|s3[^/]*)\\.ts$|^src/storage/s3/' },
     },
+    privateTo('azure-is-private-to-the-table', 'azure', 'azure'),
     privateTo('ssh-is-private-to-the-table', 'ssh', 'ssh'),
     privateTo('gs-is-private-to-the-table', 'gs', 'gs'),
     privateTo('webdav-is-private-to-the-table', 'webdav', 'webdav'),
@@ -62,7 +63,7 @@ module.exports = {
       comment: 'no backend on the path of a helper that moves no data',
       severity: 'error',
       from: { path: '^src/storage/open\\.ts$' },
-      to: { path: '^src/storage/(local|s3|gs|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
+      to: { path: '^src/storage/(local|s3|azure|gs|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
     },
     {
       name: 'transfer-sees-interfaces-of-storage',

@@ -15,6 +15,7 @@ const backends: Readonly<Record<string, Backend>> = {
   local: { load: async () => (await import('./local.ts')).openLocalStorage, retried: false },
   s3: { load: async () => (await import('./s3/storage.ts')).openS3Storage, retried: true },
   gs: { load: async () => (await import('./gs/storage.ts')).openGsStorage, retried: true },
+  azure: { load: async () => (await import('./azure/storage.ts')).openAzureStorage, retried: true },
   ssh: { load: async () => (await import('./ssh/storage.ts')).openSshStorage, retried: true },
   http: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
   https: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
@@ -23,7 +24,7 @@ const backends: Readonly<Record<string, Backend>> = {
 };
 
 /** Storage of DVC that this program knows by name and cannot speak to. */
-const unsupported = 'gdrive azure oss hdfs webhdfs'.split(' ');
+const unsupported = 'gdrive oss hdfs webhdfs'.split(' ');
 
 /**
  * Opens the storage remote, with retries. Asks the service nothing: the first verb meets the first error.
@@ -54,7 +55,7 @@ function unknownScheme(config: StorageConfig): HelperError {
   const why = unsupported.includes(config.scheme) ? 'is not supported' : 'is unknown';
   return new HelperError('unsupported', `${remote}: storage of the kind '${scheme}' ${why}`, {
     hints: [
-      "supported are directories, 's3://', 'gs://', 'ssh://', 'webdav(s)://' and 'http(s)://'",
+      "supported are directories, 's3://', 'gs://', 'azure://', 'ssh://', 'webdav(s)://' and 'http(s)://'",
       "data can be moved with 'dvc push' and 'dvc pull' meanwhile",
     ],
   });

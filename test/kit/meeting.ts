@@ -11,8 +11,10 @@ export interface Meeting {
   readonly options: Readonly<Record<string, string>>;
   /** Of everybody's programs, on top of the usual. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the server keeps what the URL names. */
-  readonly directory: string;
+  /** Where the server keeps what the URL names; or a look at it: keys, and the MD5 of what they hold. */
+  readonly directory: string | (() => Promise<ReadonlyMap<string, string>>);
+  /** Bytes of a file that is shared, 2 MB unless told. */
+  readonly fileBytes?: number;
 }
 
 /** The real DVC as referee: what we push it pulls and finds in sync, what it pushes we clone. */
@@ -26,14 +28,16 @@ export function testMeeting(name: string, open: () => Promise<Meeting>): void {
       assert.equal(push.code, 0, push.stderr);
       assert.match(push.stderr, /dvcexp: uploaded 5 objects/);
       assert.match(dvc(world, alice, 'status', '-c').stdout, /in sync/);
-      assert.deepEqual([...objectsIn(meeting.directory)], [...objectsIn(`${alice}/.dvc/cache`)]);
+      const { directory } = meeting;
+      const stored = typeof directory === 'string' ? objectsIn(directory) : await directory();
+      assert.deepEqual([...stored], [...objectsIn(`${alice}/.dvc/cache`)]);
 
       world.git(world.directory, 'clone', '-q', world.path('team.git'), 'bob');
       const bob = world.path('bob');
       dvc(world, bob, 'pull', '-q');
       assert.equal(world.run(bob, 'cat', ['data/sub/c.txt']).stdout, 'bytes of sub/c');
 
-      writeFileSync(`${bob}/model.bin`, Buffer.alloc(3_000_000, 'better'));
+      writeFileSync(`${bob}/model.bin`, Buffer.alloc((meeting.fileBytes ?? 2_000_000) + 1_000_000, 'better'));
       dvc(world, bob, 'add', '-q', 'model.bin');
       world.git(bob, 'commit', '-qam', 'better');
       dvc(world, bob, 'push', '-q');
@@ -61,7 +65,7 @@ function dvc(world: World, cwd: string, ...args: string[]): Ran {
   return result;
 }
 
-function makeProject(world: World, { url, options }: Meeting): string {
+function makeProject(world: World, { url, options, fileBytes = 2_000_000 }: Meeting): string {
   const project = world.path('alice');
   const settings = Object.entries(options).map(([key, value]) => `    ${key} = ${value}\n`);
   world.git(world.directory, 'init', '-q', '--bare', world.path('team.git'));
@@ -74,7 +78,7 @@ function makeProject(world: World, { url, options }: Meeting): string {
   writeFileSync(world.path('home', '.config', 'dvc', 'config'), `['remote "storage"']\n${settings.join('')}`);
   mkdirSync(`${project}/data/sub`, { recursive: true });
   for (const name of ['a', 'b ü', 'sub/c']) writeFileSync(`${project}/data/${name}.txt`, `bytes of ${name}`);
-  writeFileSync(`${project}/model.bin`, Buffer.alloc(2_000_000, 'model'));
+  writeFileSync(`${project}/model.bin`, Buffer.alloc(fileBytes, 'model'));
   dvc(world, project, 'add', '-q', 'data', 'model.bin');
   world.git(project, 'add', '.');
   world.git(project, 'commit', '-qm', 'baseline');

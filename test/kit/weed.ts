@@ -126,7 +126,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-function makeCertificate(top: string): { ca: string; cert: string; key: string } {
+export function makeCertificate(top: string): { ca: string; cert: string; key: string } {
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => join(top, name)) as [string, string, string];
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: top, stdio: 'ignore' });
   const make = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];

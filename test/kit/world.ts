@@ -44,7 +44,7 @@ export interface World {
 export function openWorld(extra: NodeJS.ProcessEnv = {}): World {
   const directory = mkdtempSync(join(tmpdir(), 'dvcexp-world-'));
   mkdirSync(join(directory, 'home'));
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:GIT_|DVC|AWS_|XDG_)/.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:GIT_|DVC|AWS_|AZURE_|XDG_)/.test(name));
   const env: NodeJS.ProcessEnv = {
     ...Object.fromEntries(inherited),
     HOME: join(directory, 'home'),

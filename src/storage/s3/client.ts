@@ -2,6 +2,7 @@ import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import type { StorageContext } from '../remote.ts';
 import { type Repeat, retrying } from '../retry.ts';
+import { encodePart, encodePath } from '../wire/encode.ts';
 import { openProxies } from '../wire/proxy.ts';
 import type { WireRequest, WireResponse } from '../wire/request.ts';
 import { resend } from '../wire/resend.ts';
@@ -9,7 +10,7 @@ import { openWire } from '../wire/wire.ts';
 import { type Identity, openKeychain } from './credentials.ts';
 import { type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
 import { type Headers, isRegion, type S3Settings } from './settings.ts';
-import { emptyPayload, encodePart, encodePath, openSigner, sha256, unsignedPayload } from './signature.ts';
+import { emptyPayload, openSigner, sha256, unsignedPayload } from './signature.ts';
 
 export interface Call {
   /**

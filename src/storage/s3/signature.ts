@@ -22,19 +22,6 @@ export function sha256(data: string | Uint8Array): string {
 
 const hmac = (key: string | Uint8Array, data: string): Buffer => createHmac('sha256', key).update(data).digest();
 
-/** RFC 3986, which is stricter than encodeURIComponent, as S3's canonical request asks. */
-export function encodePart(text: string): string {
-  if (/^[\w.~-]*$/.test(text)) return text;
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-export function encodePath(path: string): string {
-  return /^[\w.~/-]*$/.test(path) ? path : path.split('/').map(encodePart).join('/');
-}
-
 /** `20260131T235959Z` */
 function stampOf(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;

@@ -4,12 +4,12 @@ import { isKey, requireKey } from '../key.ts';
 import { type Budget, openBudget } from '../parts/budget.ts';
 import { downloadObject, type RangeCall } from '../parts/download.ts';
 import type { Entry, OpenStorage, Storage } from '../remote.ts';
+import { encodePart } from '../wire/encode.ts';
 import { textOf, type WireResponse } from '../wire/request.ts';
 import { type Client, openClient } from './client.ts';
 import { element } from './failure.ts';
 import { parsePage } from './listing.ts';
 import { readS3Settings, type S3Settings } from './settings.ts';
-import { encodePart } from './signature.ts';
 import { uploadObject } from './upload.ts';
 
 /** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */

@@ -4,11 +4,11 @@ import { trace } from '../../report/trace.ts';
 import { readWhole } from '../content.ts';
 import type { Budget } from '../parts/budget.ts';
 import { sendParts } from '../parts/upload.ts';
+import { encodePart } from '../wire/encode.ts';
 import { textOf } from '../wire/request.ts';
 import type { Call, Client } from './client.ts';
 import { element } from './failure.ts';
 import type { Headers } from './settings.ts';
-import { encodePart } from './signature.ts';
 
 const mib = 1024 * 1024;
 /** Objects up to this size go in one request, bigger ones in parts of at least this size. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { emptyPayload, encodePart, encodePath, openSigner, sha256 } from '../../../src/storage/s3/signature.ts';
+import { emptyPayload, openSigner, sha256 } from '../../../src/storage/s3/signature.ts';
+import { encodePart, encodePath } from '../../../src/storage/wire/encode.ts';
 
 // The examples of Amazon's "Signature Calculations for the Authorization Header", S3 API reference.
 const keys = { id: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };

@@ -1,0 +1,39 @@
+import { decodeXml } from '../wire/xml.ts';
+import { element } from './failure.ts';
+
+/** One answer of List Blobs, asked with `include=metadata`. */
+export interface Page {
+  readonly objects: readonly { readonly name: string; readonly size: number }[];
+  /** Where the next page begins; undefined on the last one. */
+  readonly next: string | undefined;
+}
+
+/**
+ * Folders of an account with hierarchical names come as blobs that say so, and are left out. undefined when the text is
+ * no whole listing: half of one must not pass for all.
+ */
+export function parsePage(xml: string): Page | undefined {
+  if (!xml.includes('<EnumerationResults') || !xml.trimEnd().endsWith('</EnumerationResults>')) return undefined;
+  const objects: { name: string; size: number }[] = [];
+  for (const [, fields = ''] of xml.matchAll(/<Blob>(.*?)<\/Blob>/gs)) {
+    const [, encoded, text = ''] = /<Name( Encoded="true")?>([^<]*)<\/Name>/.exec(fields) ?? [];
+    const name = encoded === undefined ? decodeXml(text) : decodeName(decodeXml(text));
+    const size = Number(/<Content-Length>(\d+)<\/Content-Length>/.exec(fields)?.[1]);
+    if (!isFolder(fields)) objects.push({ name, size });
+  }
+  const next = element(xml, 'NextMarker');
+  return { objects, next: next === '' ? undefined : next };
+}
+
+function isFolder(fields: string): boolean {
+  return /<hdi_isfolder>true<|<ResourceType>directory</i.test(fields);
+}
+
+/** Names that XML cannot carry are percent-encoded. */
+function decodeName(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
