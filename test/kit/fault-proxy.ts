@@ -140,7 +140,10 @@ function corrupt(chunk: Buffer, place: number | undefined, at: number): void {
 
 function passBack(answer: http.IncomingMessage, response: http.ServerResponse, rule: Rule): void {
   const headers = { ...answer.headers };
-  if (rule.truncateTo !== undefined) headers['content-length'] = String(rule.truncateTo);
+  if (rule.truncateTo !== undefined) {
+    headers['content-length'] = String(rule.truncateTo);
+    delete headers['transfer-encoding'];
+  }
   response.writeHead(answer.statusCode ?? 502, { ...headers, ...rule.headers });
   let at = 0;
   const limit = Math.min(rule.dropResponseAfter ?? Infinity, rule.stallResponseAfter ?? Infinity);

@@ -56,8 +56,8 @@ export function skewMs({ status, timeMs }: Complaint, proof: Proof): number | un
   return Math.abs(skew) > mostSkewMs ? skew : undefined;
 }
 
-const passing =
-  /^(?:OperationTimedOut|InternalError|Md5Mismatch|InvalidBlockList|ContainerBeingDeleted|PendingCopy.*)$/;
+// The last by its words: services do not agree on the code for bytes that arrived damaged.
+const passing = /^(?:OperationTimedOut|InternalError|ContainerBeingDeleted|Md5Mismatch)\b|MD5 doesn't match/;
 
 /**
  * The error for a complaint about a call: what could not be done, on which storage, and the blob it was about.
@@ -76,7 +76,7 @@ export function complaintError(
   if (status === 429 || status === 503 || code === 'ServerBusy') {
     return new BusyError(`${action}: ${detail}`, { retryAfterMs: complaint.retryAfterMs });
   }
-  if (status >= 500 || status === 408 || passing.test(code))
+  if (status >= 500 || status === 408 || passing.test(said))
     return new HelperError('unavailable', `${action}: ${detail}`);
   if (code === 'ContainerNotFound') {
     return new HelperError('config', `${action}: there is no container '${printable(settings.container)}'`, {

@@ -147,5 +147,10 @@ async function commit(upload: Upload, ids: readonly string[]): Promise<void> {
   const body = Buffer.from(`<BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`);
   const query = [['comp', 'blocklist'] as const];
   const headers = [['content-md5', md5(body, 'base64')] as const, ['content-type', 'application/xml'] as const];
-  await client.request({ action, method: 'PUT', key, query, headers, body }, signal);
+  const call: Call = { action, method: 'PUT', key, query, headers, body, expects: [unknownBlock] };
+  if ((await client.request(call, signal)).status < 300) return;
+  const why = 'somebody else wrote the object meanwhile, and its blocks are gone';
+  throw new HelperError('unavailable', `${action}: ${why} (${unknownBlock}, '${key}')`);
 }
+
+const unknownBlock = 'InvalidBlockList';
