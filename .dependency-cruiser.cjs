@@ -75,6 +75,7 @@ module.exports = {
     home('yargs', 'yargs/', '^src/cli/'),
     home('ignore', 'ignore/', '^src/dvc/'),
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
+    home('azure', '@azure/', '^src/storage/azure/'),
     home('ssh2', 'ssh2/', '^src/storage/ssh/'),
     home('google-auth', 'google-auth-library/', '^src/storage/google/'),
     {

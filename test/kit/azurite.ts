@@ -7,19 +7,21 @@ import * as https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts, makeCertificate } from './weed.ts';
+import { type Certificate, freePorts, makeCertificate } from './weed.ts';
 
 export const account = 'devstoreaccount1';
 /** The key that Microsoft publishes for every emulator. */
 export const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+/** Where the account is at Azure. */
+export const accountHost: string = `${account}.blob.core.windows.net`;
 export const container = 'data';
 
 export interface Azurite {
   readonly port: number;
   /** `http://127.0.0.1:port/devstoreaccount1` or https. */
   readonly endpoint: string;
-  /** PEM file of the authority to trust, with TLS. */
-  readonly caFile: string | undefined;
+  /** With TLS; good for the account's name at Azure as well. */
+  readonly certificate: Certificate | undefined;
   /** Signed by the account's key, for looking behind the code under test. `target` is `/container/blob?query`. */
   request(method: string, target: string, headers?: Headers, body?: Uint8Array): Promise<Answer>;
   close(): Promise<void>;
@@ -72,10 +74,10 @@ export async function startAzurite(options: { readonly tls?: boolean } = {}): Pr
   const program = findAzurite();
   const top = mkdtempSync(join(tmpdir(), 'dvcexp-azurite-'));
   const [port = 0] = await freePorts(1);
-  const tls = options.tls === true ? makeCertificate(top) : undefined;
+  const tls = options.tls === true ? makeCertificate(top, [accountHost]) : undefined;
   const args = [
     ...[program, '--blobHost', '127.0.0.1', '--blobPort', String(port), '--location', top, '--silent'],
-    ...['--disableTelemetry', '--skipApiVersionCheck', '--disableProductStyleUrl'],
+    ...['--disableTelemetry', '--skipApiVersionCheck'],
     ...(tls === undefined ? [] : ['--cert', tls.cert, '--key', tls.key, '--oauth', 'basic']),
   ];
   const child = spawn(process.execPath, args, {
@@ -91,7 +93,7 @@ export async function startAzurite(options: { readonly tls?: boolean } = {}): Pr
   const azurite: Azurite = {
     port,
     endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}/${account}`,
-    caFile: tls?.ca,
+    certificate: tls,
     request: (method, target, headers = {}, body = Buffer.alloc(0)) =>
       signedRequest({ port, ca }, method, target, headers, body),
     async close() {

@@ -126,13 +126,21 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-export function makeCertificate(top: string): { ca: string; cert: string; key: string } {
+/** PEM files: the authority to trust, and what the server shows. */
+export interface Certificate {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** @param names further names of hosts that the certificate is good for */
+export function makeCertificate(top: string, names: readonly string[] = []): Certificate {
   const [ca, cert, key] = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => join(top, name)) as [string, string, string];
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: top, stdio: 'ignore' });
   const make = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   openssl(...make, '-keyout', 'ca.key', '-out', ca, '-subj', '/CN=test authority');
   openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', 'cert.csr', '-subj', '/CN=127.0.0.1');
-  writeFileSync(join(top, 'san'), 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.localhost');
+  writeFileSync(join(top, 'san'), ['subjectAltName=IP:127.0.0.1', 'localhost', '*.localhost', ...names].join(',DNS:'));
   openssl(
     ...['x509', '-req', '-in', 'cert.csr', '-CA', ca, '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2'],
     ...['-extfile', 'san', '-out', cert],

@@ -7,8 +7,9 @@ import { openProxies } from '../wire/proxy.ts';
 import { BodyError, type WireRequest, type WireResponse } from '../wire/request.ts';
 import { resend } from '../wire/resend.ts';
 import { openWire } from '../wire/wire.ts';
-import type { Proof } from './credentials.ts';
-import { complaintError, parseComplaint, skewMs, wireError } from './failure.ts';
+import type { Identity, Proof } from './credentials.ts';
+import { type Complaint, complaintError, isStale, parseComplaint, skewMs, wireError } from './failure.ts';
+import { openKeychain } from './keychain.ts';
 import type { AzureSettings } from './settings.ts';
 import { type Pairs, signShared } from './signature.ts';
 
@@ -45,21 +46,33 @@ const apiVersion = '2021-12-02';
 export function openClient(settings: AzureSettings, context: StorageContext): Client {
   const wire = openWire(settings, openProxies(context));
   const repeat: Repeat = retrying(context.retry);
-  const { identity } = settings.account;
+  const keychain = openKeychain(settings.account, async () =>
+    // Large, and not needed by those who have a key.
+    (await import('./tokens.ts')).findTokens(settings, context),
+  );
   let clockMs = 0;
+
+  /** What may be wrong with the proof and can be mended; false when the refusal is final. */
+  const adapt = async (complaint: Complaint, used: Identity, signal: AbortSignal): Promise<boolean> => {
+    const skew = skewMs(complaint, used.proof);
+    if (skew === undefined) return isStale(complaint, used.proof) && (await keychain.renew(used, signal));
+    clockMs = skew;
+    trace(() => `storage: this computer's clock differs by ${Math.round(clockMs / 1000)} s, corrected for`);
+    return true;
+  };
 
   const once = async (call: Call, signal: AbortSignal): Promise<WireResponse> => {
     for (let turn = 1; ; turn++) {
+      const identity = await keychain.get(signal);
       const request = (): WireRequest => wireRequest(call, settings, identity.proof, Date.now() + clockMs);
       const response = await exchange(wire.send, request, call, settings, signal);
       const { status } = response;
       if (status >= 200 && status < 300) return response;
       const complaint = parseComplaint(response);
       if (call.expects?.includes(complaint.code) === true) return response;
-      const skew = skewMs(complaint, identity.proof);
-      if (turn > 1 || skew === undefined) throw complaintError(call, complaint, identity, settings);
-      clockMs = skew;
-      trace(() => `storage: this computer's clock differs by ${Math.round(clockMs / 1000)} s, corrected for`);
+      if (turn > 1 || !(await adapt(complaint, identity, signal))) {
+        throw complaintError(call, complaint, identity, settings);
+      }
     }
   };
 
@@ -85,6 +98,7 @@ function wireRequest(call: Call, settings: AzureSettings, proof: Proof, nowMs: n
   if (proof.kind === 'key') {
     headers.push(['authorization', signShared({ method, path, query, headers }, proof.account, proof.key)]);
   }
+  if (proof.kind === 'token') headers.push(['authorization', `Bearer ${proof.token}`]);
   const asked = query.map(([name, value]) => `${name}=${encodePart(value)}`);
   if (proof.kind === 'sas') asked.push(proof.query);
   const target = asked.length === 0 ? path : `${path}?${asked.join('&')}`;

@@ -1,4 +1,4 @@
-import { HelperError } from '../../model/error.ts';
+import type { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
 import type { StorageContext } from '../remote.ts';
@@ -13,6 +13,8 @@ export type Proof =
   | { readonly kind: 'key'; readonly account: string; readonly key: Uint8Array }
   /** A query, encoded, without the `?`. */
   | { readonly kind: 'sas'; readonly query: string }
+  /** Of Microsoft Entra ID. */
+  | { readonly kind: 'token'; readonly token: string }
   | { readonly kind: 'none' };
 
 /** A proof, and what to tell when it does not open the door. */
@@ -29,7 +31,21 @@ export interface Account {
   readonly endpoint: string;
   /** The container for a storage URL that names none. */
   readonly container: string | undefined;
-  readonly identity: Identity;
+  /** undefined: access tokens have to be asked for. */
+  readonly identity: Identity | undefined;
+  /** Who asks for them; undefined: whoever can. */
+  readonly principal?: Principal | undefined;
+  /** Who is not asked, of those who can. */
+  readonly excluded: ReadonlySet<string>;
+}
+
+/** A program's own account, by the options of the storage remote. */
+export interface Principal {
+  readonly tenant: string;
+  readonly client: string;
+  readonly secret: string;
+  readonly source: string;
+  readonly hints: readonly string[];
 }
 
 /** A value and who said it. */
@@ -46,16 +62,34 @@ const accountPattern = /^[a-z0-9]{3,24}$/;
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * The order of DVC: connection string, account key, shared access signature, nobody. Each of them is looked for
- * in the options, then in the environment, then in the Azure CLI's file. Throws `config` for what cannot be.
+ * The order of DVC: connection string, service principal, account key, shared access signature, nobody where that is
+ * wanted, access tokens. What is no service principal is looked for in the options, then in the environment, then in the
+ * Azure CLI's file. Throws `config` for what cannot be.
  */
 export function readAccount(config: StorageConfig, context: StorageContext, fail: Fault): Account {
   const remote = printable(config.name);
   const find = openLookup(config, context, remote);
   const container = find('', 'AZURE_STORAGE_CONTAINER_NAME', 'container_name')?.value;
+  const excluded = new Set(
+    ['environment', 'managed_identity'].filter((who) => isTrue(config, `exclude_${who}_credential`)),
+  );
   const connection = find('connection_string', 'AZURE_STORAGE_CONNECTION_STRING', 'connection_string');
-  if (connection !== undefined) return { container, ...readConnection(connection, fail) };
-  const named = find('account_name', 'AZURE_STORAGE_ACCOUNT', 'account');
+  if (connection !== undefined) return { container, excluded, ...readConnection(connection, fail) };
+  const account = readName(find('account_name', 'AZURE_STORAGE_ACCOUNT', 'account'), remote, fail);
+  const principal = readPrincipal(config, remote, fail);
+  const common = { endpoint: `https://${account}.blob.core.windows.net`, container, excluded, principal };
+  if (principal !== undefined) return { ...common, identity: undefined };
+  const key = find('account_key', 'AZURE_STORAGE_KEY', 'key');
+  if (key !== undefined) return { ...common, identity: withKey(account, key, fail) };
+  const sas = find('sas_token', 'AZURE_STORAGE_SAS_TOKEN', 'sas_token');
+  if (sas !== undefined) return { ...common, identity: withSas(sas, fail) };
+  const hints = [`to sign in: dvc remote modify --unset ${remote} allow_anonymous_login`];
+  return { ...common, identity: isTrue(config, 'allow_anonymous_login') ? nobody(hints) : undefined };
+}
+
+const isTrue = ({ options }: StorageConfig, option: string): boolean => options[option]?.toLowerCase() === 'true';
+
+function readName(named: Found | undefined, remote: string, fail: Fault): string {
   if (named === undefined) {
     throw fail(
       'no storage account is named',
@@ -63,26 +97,24 @@ export function readAccount(config: StorageConfig, context: StorageContext, fail
       `or: dvc remote modify --local ${remote} connection_string <text>, or set AZURE_STORAGE_CONNECTION_STRING`,
     );
   }
-  const account = named.value;
-  if (!accountPattern.test(account)) {
-    throw fail(`'${printable(account)}' cannot be the name of a storage account`, ...named.hints);
+  if (accountPattern.test(named.value)) return named.value;
+  throw fail(`'${printable(named.value)}' cannot be the name of a storage account`, ...named.hints);
+}
+
+/** Tenant and client alone say nothing: they may be there for those who have the secret. */
+function readPrincipal({ options }: StorageConfig, remote: string, fail: Fault): Principal | undefined {
+  const { tenant_id: tenant, client_id: client, client_secret: secret } = options;
+  if (!secret) return undefined;
+  if (!tenant || !client) {
+    throw fail(
+      `'tenant_id', 'client_id' and 'client_secret' go together and '${tenant ? 'client' : 'tenant'}_id' is missing`,
+    );
   }
-  const endpoint = `https://${account}.blob.core.windows.net`;
-  const key = find('account_key', 'AZURE_STORAGE_KEY', 'key');
-  if (key !== undefined) return { endpoint, container, identity: withKey(account, key, fail) };
-  const sas = find('sas_token', 'AZURE_STORAGE_SAS_TOKEN', 'sas_token');
-  if (sas !== undefined) return { endpoint, container, identity: withSas(sas, fail) };
-  if (config.options.allow_anonymous_login?.toLowerCase() === 'true') {
-    const hints = [`to sign in: dvc remote modify --unset ${remote} allow_anonymous_login`];
-    return { endpoint, container, identity: nobody(hints) };
-  }
-  throw new HelperError('auth', `no credentials for storage remote '${remote}' (storage account '${account}')`, {
-    hints: [
-      `set a key: dvc remote modify --local ${remote} account_key <key>, or set AZURE_STORAGE_KEY`,
-      `or a shared access signature: dvc remote modify --local ${remote} sas_token <query>`,
-      `or read what is public: dvc remote modify ${remote} allow_anonymous_login true`,
-    ],
-  });
+  // It becomes part of the URL that the secret is sent to.
+  if (!/^[\w.-]+$/.test(tenant)) throw fail(`'${printable(tenant)}' cannot be a tenant`);
+  const source = `the service principal of storage remote '${remote}'`;
+  const hints = [`check 'tenant_id', 'client_id' and 'client_secret' of '${remote}': dvc config --local --list`];
+  return { tenant, client, secret, source, hints };
 }
 
 function openLookup(config: StorageConfig, context: StorageContext, remote: string): Find {

@@ -56,6 +56,11 @@ export function skewMs({ status, timeMs }: Complaint, proof: Proof): number | un
   return Math.abs(skew) > mostSkewMs ? skew : undefined;
 }
 
+/** True where a token may have lost its force. */
+export function isStale({ status, code }: Complaint, { kind }: Proof): boolean {
+  return kind === 'token' && (status === 401 || code === 'AuthenticationFailed');
+}
+
 // The last by its words: services do not agree on the code for bytes that arrived damaged.
 const passing = /^(?:OperationTimedOut|InternalError|ContainerBeingDeleted|Md5Mismatch)\b|MD5 doesn't match/;
 
@@ -132,8 +137,12 @@ function refusal(action: string, detail: string, complaint: Complaint, identity:
       hints: ["set the clock; 'date -u' shows it"],
     });
   }
-  return new HelperError('auth', `${action}: access denied (${detail})`, { hints: [from, ...hints] });
+  const role = complaint.code === 'AuthorizationPermissionMismatch' && proof.kind === 'token' ? [roles] : [];
+  return new HelperError('auth', `${action}: access denied (${detail})`, { hints: [from, ...role, ...hints] });
 }
+
+// Whoever made the account may change its settings, which is not yet leave to see what is in it.
+const roles = "it needs the role 'Storage Blob Data Reader', to push 'Storage Blob Data Contributor'";
 
 /** The error for a connection that did not work out. An abort passes unchanged. */
 export function wireError(action: string, error: unknown, settings: AzureSettings): unknown {

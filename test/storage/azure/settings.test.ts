@@ -69,14 +69,14 @@ test('connection strings name the place', () => {
   for (const [text, [secure, host, base]] of Object.entries(places)) {
     const settings = read({ connection_string: text });
     assert.deepEqual([settings.secure, settings.host, settings.base], [secure, host, base], text);
-    assert.equal(settings.account.identity.proof.kind, 'key');
+    assert.equal(settings.account.identity?.proof.kind, 'key');
   }
   const sas = { 'BlobEndpoint=https://x.example;SharedAccessSignature=?sv=1&sig=a%2Bb': 'sas' };
   const query = { 'BlobEndpoint=https://x.example/?sv=1&sig=a%2Bb': 'sas', 'BlobEndpoint=https://x.example': 'none' };
   for (const [text, kind] of Object.entries({ ...sas, ...query })) {
-    const { proof } = read({ connection_string: text }).account.identity;
-    assert.equal(proof.kind, kind);
-    if (proof.kind === 'sas') assert.equal(proof.query, 'sv=1&sig=a%2Bb');
+    const proof = read({ connection_string: text }).account.identity?.proof;
+    assert.equal(proof?.kind, kind);
+    if (proof?.kind === 'sas') assert.equal(proof.query, 'sv=1&sig=a%2Bb');
   }
   for (const bad of ['', 'x', 'AccountKey=abc', 'BlobEndpoint=ftp://x', 'BlobEndpoint=https://u:p@x']) {
     if (bad === '') assert.throws(() => read({ connection_string: bad }), failsWith('config', /no storage account/));
@@ -92,6 +92,7 @@ test('the order of DVC: connection string, key, signature; option, environment, 
   };
   const proofOf = (options: Options, context: Partial<StorageContext> = { env }): string => {
     const { host, account } = read(options, context);
+    assert.ok(account.identity);
     const { proof, source } = account.identity;
     const shown = proof.kind === 'key' ? Buffer.from(proof.key).toString() : proof.kind === 'sas' ? proof.query : '';
     return `${host.split('.')[0]} ${proof.kind} ${shown} ${source}`;
@@ -129,12 +130,29 @@ test('what cannot be sent is told without showing it', () => {
   }
 });
 
-test('nothing to show: what to type; nobody, when that is wanted', () => {
-  const words =
-    /no credentials for storage remote 'team'[\s\S]*account_key[\s\S]*sas_token[\s\S]*allow_anonymous_login/;
-  assert.throws(() => read({ account_name: 'teamdata' }), failsWith('auth', words));
-  const { proof } = read({ account_name: 'teamdata', allow_anonymous_login: 'True' }).account.identity;
-  assert.equal(proof.kind, 'none');
+test('a service principal goes before a key, and tokens come last', () => {
+  const who = { account_name: 'teamdata', tenant_id: 'team.example', client_id: 'c' };
+  const { principal, identity } = read({ ...who, client_secret: 's', account_key: key }).account;
+  assert.deepEqual(
+    [principal?.tenant, principal?.client, principal?.secret, identity],
+    ['team.example', 'c', 's', undefined],
+  );
+  // Without the secret it is somebody else's.
+  assert.equal(read({ ...who, account_key: key }).account.identity?.proof.kind, 'key');
+  const missing = (): AzureSettings => read({ account_name: 'teamdata', client_id: 'c', client_secret: 's' });
+  assert.throws(missing, failsWith('config', /go together and 'tenant_id' is missing/));
+  const bad = (): AzureSettings => read({ ...who, tenant_id: 'evil/../x', client_secret: 's' });
+  assert.throws(bad, failsWith('config', /cannot be a tenant/));
+  const { account } = read({ account_name: 'teamdata', exclude_environment_credential: 'true' });
+  assert.deepEqual(
+    [account.identity, account.principal, [...account.excluded]],
+    [undefined, undefined, ['environment']],
+  );
+});
+
+test('nobody, when that is wanted', () => {
+  const { identity } = read({ account_name: 'teamdata', allow_anonymous_login: 'True' }).account;
+  assert.equal(identity?.proof.kind, 'none');
 });
 
 test('times are kept within reason', () => {
