@@ -26,8 +26,11 @@ const lifetimeSeconds = 7 * 24 * 3600;
 /**
  * The place a ledger speaks of: what decides where bytes go, and nothing secret.
  */
-export function placeOf(storage: StorageConfig): string {
-  const place = [storage.scheme, storage.url, storage.options.endpointurl ?? '', storage.options.region ?? ''];
+export function placeOf({ scheme, url, options }: StorageConfig): string {
+  const place = [scheme, url, options.endpointurl ?? '', options.region ?? ''];
+  // Of a connection string, what says where it leads and not how to get in.
+  const connection = options.connection_string?.match(/(?:AccountName|BlobEndpoint|EndpointSuffix)=[^;?]*/gi);
+  if (scheme === 'azure') place.push(options.account_name ?? '', ...(connection ?? []));
   return createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 32);
 }
 

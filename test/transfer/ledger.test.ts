@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Key } from '../../src/model/object.ts';
 import { noteBatch, settleJournals } from '../../src/transfer/journal.ts';
-import { openLedger } from '../../src/transfer/ledger.ts';
+import { openLedger, placeOf } from '../../src/transfer/ledger.ts';
 
 const storage = { name: 's', scheme: 's3', url: 's3://bucket/x', options: {}, committed: new Set<string>() };
 const key = (digit: string): Key => `files/md5/${digit.repeat(2)}/${digit.repeat(30)}` as Key;
@@ -22,6 +22,23 @@ test('a ledger remembers over processes, one storage remote apart from the other
   assert.ok(openLedger(directory, storage, 2000).has(key('a')));
   assert.ok(!openLedger(directory, storage, 2000).has(key('b')));
   assert.ok(!openLedger(directory, { ...storage, url: 's3://bucket/y' }, 2000).has(key('a')));
+});
+
+test('the same container of another account is another place', () => {
+  const at = (options: Record<string, string>): typeof storage => ({
+    ...storage,
+    scheme: 'azure',
+    url: 'azure://c/x',
+    options,
+  });
+  const places = [{}, { account_name: 'one' }, { account_name: 'two' }].map(at);
+  places.push(
+    at({ connection_string: 'AccountName=one;AccountKey=k' }),
+    at({ connection_string: 'BlobEndpoint=http://x' }),
+  );
+  assert.equal(new Set(places.map(placeOf)).size, places.length);
+  const rotated = at({ connection_string: 'AccountKey=other;AccountName=one' });
+  assert.equal(placeOf(rotated), placeOf(at({ connection_string: 'AccountName=one;AccountKey=k' })));
 });
 
 test('entries expire after a week, and a sign of loss forgets all', () => {
