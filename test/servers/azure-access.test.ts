@@ -15,7 +15,7 @@ import {
   startAzurite,
 } from '../kit/azurite.ts';
 import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
-import { freshUrl, openAzure, openAzureBy } from './azure-remote.ts';
+import { freshUrl, openAzure, openAzureBy, using } from './azure-remote.ts';
 
 let azurite: Azurite;
 let proxy: FaultProxy;
@@ -43,15 +43,6 @@ const behindProxy = (): string => `http://127.0.0.1:${proxy.port}/${account}`;
 const bySas = (query: string, endpoint: string = behindProxy()): Readonly<Record<string, string>> => ({
   connection_string: `BlobEndpoint=${endpoint};SharedAccessSignature=${query}`,
 });
-
-async function using(opening: Promise<Storage>, work: (storage: Storage) => Promise<void>): Promise<void> {
-  const storage = await opening;
-  try {
-    await work(storage);
-  } finally {
-    await storage.close();
-  }
-}
 
 /** Every verb must fail alike: none may take a refusal for absence. */
 async function refuses(storage: Storage, code: string, words: RegExp): Promise<void> {

@@ -2,37 +2,28 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { contentOf, failsWith, operation, readAll } from '../conformance/storage.ts';
-import { type Azurite, account, startAzurite } from '../kit/azurite.ts';
-import { type Entra, identityHeader, startEntra } from '../kit/entra.ts';
-import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
-import { openAzureBy } from './azure-remote.ts';
+import { account } from '../kit/azurite.ts';
+import { identityHeader } from '../kit/entra.ts';
+import { type Microsoft, openAzureBy, startMicrosoft } from './azure-remote.ts';
 
-let azurite: Azurite;
-let entra: Entra;
-let proxy: FaultProxy;
+let microsoft: Microsoft;
 before(
   async () => {
-    azurite = await startAzurite({ tls: true });
-    assert.ok(azurite.certificate);
-    entra = await startEntra(azurite.certificate);
-    proxy = await openFaultProxy(azurite);
+    microsoft = await startMicrosoft();
   },
   { timeout: 90_000 },
 );
-after(async () => {
-  await proxy?.close();
-  await entra?.close();
-  await azurite?.close();
-});
+after(() => microsoft?.close());
 
 test('a machine of Azure gives out tokens, past every proxy; unless it is left out', { timeout: 60_000 }, async () => {
+  const { entra, proxy, caFile } = microsoft;
   Object.assign(process.env, {
     IDENTITY_ENDPOINT: entra.machineUrl,
     IDENTITY_HEADER: identityHeader,
     PATH: '/nonexistent',
   });
   const behind = `http://127.0.0.1:${proxy.port}`;
-  const env = { https_proxy: behind, http_proxy: behind, GIT_SSL_CAINFO: azurite.certificate?.ca ?? '' };
+  const env = { https_proxy: behind, http_proxy: behind, GIT_SSL_CAINFO: caFile };
   const storage = await openAzureBy({ account_name: account }, { env });
   await storage.write('a/b', contentOf('hello'), operation);
   assert.equal(String(await readAll(storage, 'a/b')), 'hello');

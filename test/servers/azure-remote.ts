@@ -1,6 +1,8 @@
 import { openStorage } from '../../src/storage/open.ts';
 import type { Storage, StorageContext } from '../../src/storage/remote.ts';
-import { connectionString, container } from '../kit/azurite.ts';
+import { type Azurite, connectionString, container, startAzurite } from '../kit/azurite.ts';
+import { type Entra, startEntra } from '../kit/entra.ts';
+import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
 export const alone: StorageContext = {
@@ -22,4 +24,41 @@ export const openAzure = (endpoint: string, context: Extras = {}): Promise<Stora
 export function openAzureBy(options: Readonly<Record<string, string>>, context: Extras = {}): Promise<Storage> {
   const { url = freshUrl(), ...rest } = context;
   return openStorage({ name: 'store', scheme: 'azure', url, options, committed: new Set() }, { ...alone, ...rest });
+}
+
+export async function using(opening: Promise<Storage>, work: (storage: Storage) => Promise<void>): Promise<void> {
+  const storage = await opening;
+  try {
+    await work(storage);
+  } finally {
+    await storage.close();
+  }
+}
+
+/** Microsoft's hosts, all of them on this machine. */
+export interface Microsoft {
+  readonly azurite: Azurite;
+  readonly entra: Entra;
+  /** A forward proxy that leads to the emulator whatever is asked for. */
+  readonly proxy: FaultProxy;
+  /** PEM file of the authority that vouches for all of them. */
+  readonly caFile: string;
+  close(): Promise<void>;
+}
+
+export async function startMicrosoft(): Promise<Microsoft> {
+  const azurite = await startAzurite({ tls: true });
+  const { certificate } = azurite;
+  if (certificate === undefined) throw new Error('Azurite came up without TLS');
+  const [entra, proxy] = await Promise.all([startEntra(certificate), openFaultProxy(azurite)]);
+  return {
+    azurite,
+    entra,
+    proxy,
+    caFile: certificate.ca,
+    async close() {
+      await Promise.all([proxy.close(), entra.close()]);
+      await azurite.close();
+    },
+  };
 }

@@ -8,29 +8,25 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Content } from '../../src/model/operation.ts';
 import type { Storage, StorageContext } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
-import { type Azurite, account, accountHost, accountKey, sharedAccess, startAzurite } from '../kit/azurite.ts';
-import { client, clientSecret, type Entra, federated, makeToken, startEntra, tenant } from '../kit/entra.ts';
-import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
-import { openAzureBy } from './azure-remote.ts';
+import { account, accountHost, accountKey, sharedAccess } from '../kit/azurite.ts';
+import { client, clientSecret, type Entra, federated, makeToken, tenant } from '../kit/entra.ts';
+import type { FaultProxy } from '../kit/fault-proxy.ts';
+import { type Microsoft, openAzureBy, startMicrosoft, using } from './azure-remote.ts';
 
-let azurite: Azurite;
+let microsoft: Microsoft;
 let entra: Entra;
 let proxy: FaultProxy;
 let folder: string;
 before(
   async () => {
-    azurite = await startAzurite({ tls: true });
-    assert.ok(azurite.certificate);
-    entra = await startEntra(azurite.certificate);
-    proxy = await openFaultProxy(azurite);
+    microsoft = await startMicrosoft();
+    ({ entra, proxy } = microsoft);
     folder = mkdtempSync(join(tmpdir(), 'dvcexp-entra-'));
   },
   { timeout: 90_000 },
 );
 after(async () => {
-  await proxy?.close();
-  await entra?.close();
-  await azurite?.close();
+  await microsoft?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -58,19 +54,10 @@ function open(options: Env, env: Env = {}, more: Partial<StorageContext> = {}): 
   const here = {
     https_proxy: `http://127.0.0.1:${proxy.port}`,
     no_proxy: '127.0.0.1',
-    GIT_SSL_CAINFO: azurite.certificate?.ca ?? '',
+    GIT_SSL_CAINFO: microsoft.caFile,
     AZURE_AUTHORITY_HOST: entra.url,
   };
   return openAzureBy({ account_name: account, ...options }, { env: { ...here, ...env }, ...more });
-}
-
-async function using(opening: Promise<Storage>, work: (storage: Storage) => Promise<void>): Promise<void> {
-  const storage = await opening;
-  try {
-    await work(storage);
-  } finally {
-    await storage.close();
-  }
 }
 
 /** Every verb. */

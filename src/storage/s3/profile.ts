@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { HelperError } from '../../model/error.ts';
-import { printable } from '../../report/printable.ts';
+import { readOptional } from '../optional-file.ts';
 
 /** One section of the AWS files; a nested block (`s3 =` and indented lines) is `s3.addressing_style` and so on. */
 export type Section = Readonly<Record<string, string>>;
@@ -50,8 +48,8 @@ export interface Profile {
  * `config` for one that cannot be read.
  */
 export function readProfile(name: string, configFile: string, credentialsFile: string): Profile {
-  const config = parseSections(readText(configFile));
-  const credentials = parseSections(readText(credentialsFile)).get(name);
+  const config = parseSections(readOptional(configFile));
+  const credentials = parseSections(readOptional(credentialsFile)).get(name);
   const own = config.get(`profile ${name}`) ?? (name === 'default' ? config.get('default') : undefined);
   const services = own?.services === undefined ? undefined : config.get(`services ${own.services}`);
   return {
@@ -59,14 +57,4 @@ export function readProfile(name: string, configFile: string, credentialsFile: s
     found: own !== undefined || credentials !== undefined,
     settings: { ...services, ...own, ...credentials },
   };
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (['ENOENT', 'ENOTDIR'].includes(code)) return '';
-    throw new HelperError('config', `cannot read '${printable(path)}': ${code}`, { cause: error });
-  }
 }
