@@ -63,7 +63,11 @@ module.exports = {
       comment: 'no backend on the path of a helper that moves no data',
       severity: 'error',
       from: { path: '^src/storage/open\\.ts$' },
-      to: { path: '^src/storage/(local|s3|azure|gs|ssh|http|webdav)', dependencyTypesNot: ['type-only'], dynamic: false },
+      to: {
+        path: '^src/storage/(local|s3|azure|gs|ssh|http|webdav)',
+        dependencyTypesNot: ['type-only'],
+        dynamic: false,
+      },
     },
     {
       name: 'transfer-sees-interfaces-of-storage',
