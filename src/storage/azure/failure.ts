@@ -137,12 +137,19 @@ function refusal(action: string, detail: string, complaint: Complaint, identity:
       hints: ["set the clock; 'date -u' shows it"],
     });
   }
-  const role = complaint.code === 'AuthorizationPermissionMismatch' && proof.kind === 'token' ? [roles] : [];
-  return new HelperError('auth', `${action}: access denied (${detail})`, { hints: [from, ...role, ...hints] });
+  const advice = adviceFor(complaint.code, proof);
+  return new HelperError('auth', `${action}: access denied (${detail})`, { hints: [from, ...hints, ...advice] });
 }
 
-// Whoever made the account may change its settings, which is not yet leave to see what is in it.
-const roles = "it needs the role 'Storage Blob Data Reader', to push 'Storage Blob Data Contributor'";
+function adviceFor(code: string, { kind }: Proof): readonly string[] {
+  // Whoever made the account may change its settings, which is not yet leave to see what is in it.
+  if (code === 'AuthorizationPermissionMismatch' && kind === 'token')
+    return ["it needs the role 'Storage Blob Data Reader', to push 'Storage Blob Data Contributor'"];
+  if (code === 'KeyBasedAuthenticationNotPermitted')
+    return ['the storage account takes no keys: leave them out, and sign in with: az login'];
+  if (code === 'AuthorizationFailure') return ['the firewall of the storage account may be closed to this machine'];
+  return [];
+}
 
 /** The error for a connection that did not work out. An abort passes unchanged. */
 export function wireError(action: string, error: unknown, settings: AzureSettings): unknown {

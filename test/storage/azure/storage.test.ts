@@ -107,8 +107,13 @@ test('what else the service may say', () =>
   using(async (storage) => {
     const cases: readonly (readonly [number, string, string, RegExp])[] = [
       [409, 'BlobArchived', 'config', /archived[\s\S]*az storage blob set-tier/],
-      [403, 'AuthorizationFailure', 'auth', /AuthorizationFailure: no\)[\s\S]*connection string/],
-      [403, 'KeyBasedAuthenticationNotPermitted', 'auth', /KeyBasedAuthenticationNotPermitted/],
+      [403, 'AuthorizationFailure', 'auth', /AuthorizationFailure: no\)[\s\S]*connection string[\s\S]*firewall/],
+      [
+        403,
+        'KeyBasedAuthenticationNotPermitted',
+        'auth',
+        /KeyBasedAuthenticationNotPermitted[\s\S]*takes no keys[\s\S]*az login/,
+      ],
       [409, 'ContainerBeingDeleted', 'unavailable', /ContainerBeingDeleted/],
       [500, 'OperationTimedOut', 'unavailable', /OperationTimedOut/],
       [400, 'InvalidUri', 'config', /InvalidUri: no \('a'\)/],
