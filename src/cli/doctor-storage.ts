@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { HelperError, isAbort } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { readSettings, type Settings } from '../model/settings.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
+import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { openStorage } from '../storage/open.ts';
 import { openLedger } from '../transfer/ledger.ts';
@@ -45,11 +45,14 @@ export async function* checkStorage(
 
 async function probe(
   config: StorageConfig,
-  write: boolean,
+  wish: boolean,
   { location, configuration }: CommandRepository,
   context: CommandContext,
   operation: Operation,
 ): Promise<Finding> {
+  const versioned = isCloudVersioned(config);
+  // An object under its name would be a stray file there.
+  const write = wish && !versioned;
   const which = `storage remote '${printable(config.name)}' (${displayUrl(config.url)})`;
   const timeout = AbortSignal.timeout(patienceMs);
   const signal = AbortSignal.any([operation.signal, timeout]);
@@ -73,6 +76,8 @@ async function probe(
   };
   try {
     await ask(write && isNew);
+    if (versioned)
+      return ok(`${which} answers; it is cloud-versioned, so 'dvc push' writes there and git push does not`);
     if (write) return ok(`${which} answers and can be written: the object of the empty file is there now`);
     return ok(`${which} answers; whether it can be written: git dvcexp doctor --write`);
   } catch (thrown) {

@@ -1,6 +1,7 @@
 import { isAbort } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Settings } from '../model/settings.ts';
+import { isCloudVersioned } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { countOf } from '../report/progress.ts';
 import { word } from './commands.ts';
@@ -26,10 +27,12 @@ export async function nextPush(
   const others = [...pushesElsewhere(repository, remote), ...switchedOff(settings)];
   try {
     const survey = await surveyRepository(repository, settings, context, operation);
-    const lines = survey.storages.map(
-      ({ name, url }) =>
-        `git push first uploads the data of new commits to ${displayUrl(url)} (storage remote '${printable(name)}')`,
-    );
+    const lines = survey.storages.map((storage) => {
+      const which = `${displayUrl(storage.url)} (storage remote '${printable(storage.name)}')`;
+      return isCloudVersioned(storage)
+        ? `git push wants the data of new commits in ${which} before, by 'dvc push' and a commit of the versions`
+        : `git push first uploads the data of new commits to ${which}`;
+    });
     return { lines: settings.noCache ? [] : lines, findings: [...others, ...judgeSurvey(survey, repository)] };
   } catch (thrown) {
     if (isAbort(thrown)) throw thrown;

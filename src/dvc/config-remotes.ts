@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import { HelperError } from '../model/error.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
+import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { remoteOptions } from './config-options.ts';
 import { isNetworkShare, isUrl } from './config-paths.ts';
@@ -31,7 +31,9 @@ export function buildRemotes(all: ReadonlyMap<string, RemoteSettings>): {
   const broken = new Map<string, HelperError>();
   for (const name of all.keys()) {
     try {
-      remotes.set(name, buildRemote(name, all, []));
+      const remote = buildRemote(name, all, []);
+      requireVersions(remote);
+      remotes.set(name, remote);
     } catch (error) {
       if (!(error instanceof HelperError)) throw error;
       broken.set(name, error);
@@ -83,6 +85,27 @@ function buildRemote(name: string, all: ReadonlyMap<string, RemoteSettings>, tra
     options: { ...base.options, ...options },
     committed,
   };
+}
+
+/** Services whose versions DVC can name. */
+const versioned = ['s3', 'gs', 'azure'];
+
+/** Throws where versions are asked for that there cannot be. */
+function requireVersions(remote: StorageConfig): void {
+  if (!isCloudVersioned(remote)) return;
+  const fail = (what: string, hint: string): HelperError =>
+    new HelperError('config', `storage remote '${printable(remote.name)}' ${what}`, { hints: [hint] });
+  const change = (option: string): string => `dvc remote modify ${typed(remote.name)} ${option}`;
+  const { version_aware: aware, worktree } = remote.options;
+  if (aware === 'false')
+    throw fail(
+      "has 'worktree = true', which needs versions, and 'version_aware = false'",
+      change('version_aware true'),
+    );
+  if (versioned.includes(remote.scheme)) return;
+  const option = worktree === 'true' ? 'worktree' : 'version_aware';
+  const kind = remote.scheme === 'local' ? 'a directory' : `'${printable(remote.scheme)}'`;
+  throw fail(`has '${option} = true', and ${kind} keeps no versions`, change(`--unset ${option}`));
 }
 
 /** Scheme and URL, checked; what DVC would silently take for a path of this machine is refused. */

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { HelperError } from '../model/error.ts';
-import { type HashKind, isListing, type ObjectId, requireObjectId } from '../model/object.ts';
-import { formatListing, type ListingEntry, listingId } from './listing.ts';
+import { type HashKind, isListing, requireObjectId } from '../model/object.ts';
+import { formatListing, isUnsafe, type ListingEntry, listingId } from './listing.ts';
 import type { Output, VersionedFile } from './outputs.ts';
 import { formatNumber, isYamlList, isYamlMap, type Yaml, type YamlMap } from './yaml-value.ts';
 
@@ -53,6 +53,8 @@ export function readRecorded(entry: YamlMap): Recorded {
   if (isYamlList(files) && files.length > 0) return readVersionedFolder(files, kind);
   const object = readObject(entry, kind);
   const versions = readVersions(entry);
+  if (versions !== undefined && versions.size > 0 && kind !== undefined)
+    requireHash(object, 'an output with a version');
   return {
     object,
     size: readSize(entry),
@@ -104,24 +106,35 @@ function readVersionedFolder(files: readonly Yaml[], kind: HashKind | undefined)
     const relpath = isYamlMap(file) ? readText(file, 'relpath') : undefined;
     if (!isYamlMap(file) || relpath === undefined)
       throw new HelperError('corrupt', "a file under 'files' has no 'relpath'");
-    return { relpath, object: readObject(file, kind), versions: readVersions(file) ?? new Map() };
+    if (isUnsafe(relpath)) throw new HelperError('corrupt', `path '${relpath}' under 'files' is not safe`);
+    const object = readObject(file, kind);
+    if (kind !== undefined) requireHash(object, `'${relpath}' under 'files'`);
+    return { relpath, object, versions: readVersions(file) ?? new Map() };
   });
   const sizes = files.map((file) => (isYamlMap(file) ? readSize(file) : undefined));
-  const id = listingOf(versioned);
+  const listing = formatInlineListing(versioned);
   return {
-    object: id === undefined || kind === undefined ? undefined : { kind, id },
+    object: listing === undefined || kind === undefined ? undefined : { kind, id: listingId(listing) },
     size: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
     versioned,
   };
 }
 
-function listingOf(files: readonly VersionedFile[]): ObjectId | undefined {
+/** DVC's word for a file is its MD5. The service's own (`etag`) says nothing about bytes that could be checked. */
+function requireHash(object: Output['object'], what: string): void {
+  if (object === undefined || isListing(object.id)) {
+    throw new HelperError('corrupt', `${what} has no 'md5' of a file to check its bytes with`);
+  }
+}
+
+/** Bytes of the listing that DVC makes of files in a metafile; undefined when one of them has no hash. */
+export function formatInlineListing(files: readonly VersionedFile[]): Uint8Array | undefined {
   const entries: ListingEntry[] = [];
   for (const { relpath, object } of files) {
-    if (object === undefined || isListing(object.id)) return undefined;
+    if (object === undefined) return undefined;
     entries.push({ relpath, id: object.id });
   }
-  return listingId(formatListing(entries));
+  return formatListing(entries);
 }
 
 /** A path of an output from the top of the Git repository, or undefined when it leaves the DVC project. */

@@ -142,6 +142,6 @@ const ignoredByHfs = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
  * True for what would leave the tracked directory, or become Git's own folder in it, when DVC checks the listing out.
  * Names that are merely impossible on some systems (`a:b`, a trailing dot) are fine: people have such files.
  */
-function isUnsafe(relpath: string): boolean {
+export function isUnsafe(relpath: string): boolean {
   return climbs.test(relpath) || gitFolder.test(relpath.replace(ignoredByHfs, ''));
 }

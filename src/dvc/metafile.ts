@@ -25,10 +25,11 @@ export function parseMetafile(bytes: Uint8Array, place: Place): Harvest {
     if (!isYamlMap(stage)) throw new HelperError('corrupt', 'not a map of keys and values');
     const entries = readList(stage, 'outs');
     const imported = importOf(stage, entries);
+    const flags = imported === 'url' && hasVersions(readList(stage, 'deps')[0]) ? keptAtSource : {};
     const wdir = readText(stage, 'wdir') ?? '.';
     for (const [index, entry] of entries.entries()) {
       try {
-        outputs.push(readOutput(entry, wdir, imported, place));
+        outputs.push({ ...readOutput(entry, wdir, imported, place), ...flags });
       } catch (error) {
         note(`output ${index + 1}: `, error);
       }
@@ -60,6 +61,14 @@ function importOf(stage: YamlMap, outs: readonly Yaml[]): Output['imported'] {
   if (isYamlMap(dep.get('repo'))) return 'repo';
   // The result of a database query is an output like any other.
   return dep.has('db') ? undefined : 'url';
+}
+
+/** DVC pulls such an import from the version at its source, and never pushes it. */
+const keptAtSource = { push: false } as const;
+
+/** True for a dependency whose source keeps versions. */
+function hasVersions(dep: Yaml | undefined): boolean {
+  return isYamlMap(dep) && ['version_id', 'files', 'cloud'].some((key) => (dep.get(key) ?? null) !== null);
 }
 
 /** One line for people about an error of a metafile; what is no fault of the file is thrown again. */

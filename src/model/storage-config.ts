@@ -11,3 +11,11 @@ export interface StorageConfig {
   /** Keys of `options` (and `url`) whose value was committed to the repository: data from a stranger. */
   readonly committed: ReadonlySet<string>;
 }
+
+/**
+ * True for a cloud-versioned storage remote (`version_aware`, `worktree`): files lie there under their own paths, and
+ * the metafiles name the versions that count.
+ */
+export function isCloudVersioned({ options }: StorageConfig): boolean {
+  return ['version_aware', 'worktree'].some((key) => options[key] === 'true');
+}

@@ -38,7 +38,6 @@ export async function openStorage(config: StorageConfig, context: StorageContext
   }
   const backend = Object.hasOwn(backends, config.scheme) ? backends[config.scheme] : undefined;
   if (backend === undefined) throw unknownScheme(config);
-  refuseCloudVersions(config);
   const open = await backend.load();
   const storage = await open(config, context);
   return backend.retried ? withRetries(storage, context.retry) : storage;
@@ -57,19 +56,6 @@ function unknownScheme(config: StorageConfig): HelperError {
     hints: [
       "supported are directories, 's3://', 'gs://', 'azure://', 'ssh://', 'webdav(s)://' and 'http(s)://'",
       "data can be moved with 'dvc push' and 'dvc pull' meanwhile",
-    ],
-  });
-}
-
-/** DVC keeps these remotes as plain files with the version IDs of the cloud in its metafiles: no objects to move. */
-function refuseCloudVersions(config: StorageConfig): void {
-  const option = ['worktree', 'version_aware'].find((key) => config.options[key]?.toLowerCase() === 'true');
-  if (option === undefined) return;
-  const name = printable(config.name);
-  throw new HelperError('unsupported', `storage remote '${name}' is cloud-versioned ('${option} = true')`, {
-    hints: [
-      "move its data with 'dvc push' and 'dvc pull'",
-      `or choose another storage remote with: git config dvcexp.remote <name>`,
     ],
   });
 }

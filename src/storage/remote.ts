@@ -52,7 +52,10 @@ export interface Storage {
 export interface ReadOperation extends TransferOperation {
   /** The first byte wanted, 0 unless told. Behind the object's end: nothing comes, or `corrupt` is thrown. */
   readonly start?: number | undefined;
-  /** DVC's `version_id` of a cloud-versioned object; undefined: the current one. Without versions: `unsupported`. */
+  /**
+   * DVC's `version_id` of a cloud-versioned object; undefined: the current one. Asked only of services that keep
+   * versions (`isCloudVersioned`). One that is gone, or never was, is `missing` like an absent key.
+   */
   readonly version?: string | undefined;
 }
 

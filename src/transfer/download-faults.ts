@@ -25,8 +25,14 @@ export interface DamageReport {
 /**
  * @param describe the object as people know it
  * @param place the storage remote, printable
+ * @param versioned it is a cloud-versioned one
  */
-export function openDamageReport(voice: Voice, describe: (wanted: Wanted) => string, place: string): DamageReport {
+export function openDamageReport(
+  voice: Voice,
+  describe: (wanted: Wanted) => string,
+  place: string,
+  versioned: boolean,
+): DamageReport {
   let count = 0;
   return {
     tell(wanted, error) {
@@ -34,8 +40,12 @@ export function openDamageReport(voice: Voice, describe: (wanted: Wanted) => str
       if (count > mostTold) return;
       const [digest] = /hash to '[0-9a-f]+'/.exec(error.message) ?? [];
       const reason = digest === undefined ? error.message : `its bytes ${digest}`;
-      const hints = [`where the data still is, once '${wanted.key}' is removed from ${place}: dvc push`];
-      voice.fail(new HelperError('corrupt', `${describe(wanted)} in ${place} is damaged: ${reason}`, { hints }));
+      const hint = versioned
+        ? 'where the data still is: dvc push, and commit the version that it records'
+        : `where the data still is, once '${wanted.key}' is removed from ${place}: dvc push`;
+      voice.fail(
+        new HelperError('corrupt', `${describe(wanted)} in ${place} is damaged: ${reason}`, { hints: [hint] }),
+      );
     },
     finish() {
       if (count > mostTold) voice.fail(`${countOf(count - mostTold, 'more object')} in ${place} are damaged`);

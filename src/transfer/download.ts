@@ -2,11 +2,13 @@ import type { Cache } from '../dvc/cache.ts';
 import { HelperError, isAbort } from '../model/error.ts';
 import { isListing, type Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
+import { isCloudVersioned } from '../model/storage-config.ts';
 import { displayUrl } from '../report/printable.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
 import { type Breakage, type DamageReport, openDamageReport, refusedListing } from './download-faults.ts';
 import { noteBatch } from './journal.ts';
+import { describeVersions, placeObject } from './place-object.ts';
 import type { Group } from './plan.ts';
 import type { TransferTools } from './tools.ts';
 import {
@@ -42,6 +44,8 @@ export interface Downloaded {
 
 interface State {
   readonly wanted: WantedMap;
+  /** The storage remote is a cloud-versioned one. */
+  readonly versioned: boolean;
   readonly absent: Wanted[];
   readonly broken: Wanted[];
   readonly fetched: Map<Key, Uint8Array>;
@@ -64,14 +68,18 @@ const noCache = (group: Group): HelperError =>
 /** Brings one group's objects into the cache: leaves, then listings, each proven against its name. */
 export async function downloadGroup(group: Group, tools: DownloadTools, operation: Operation): Promise<Downloaded> {
   const { cache } = group;
-  const describeHere = (wanted: Wanted): string =>
-    describe(wanted, (key) => state.fetched.get(key) ?? listingBytes(cache, state, key));
+  const versioned = isCloudVersioned(group.storage);
+  const describeHere = (wanted: Wanted): string => {
+    const text = describe(wanted, (key) => state.fetched.get(key) ?? listingBytes(cache, state, key));
+    return versioned ? `${text}, ${describeVersions(wanted)}` : text;
+  };
   const state: State = {
     wanted: wantedOf(group.needs.values()),
+    versioned,
     absent: [],
     broken: [],
     fetched: new Map(),
-    damage: openDamageReport(tools.voice, describeHere, displayUrl(group.storage.url)),
+    damage: openDamageReport(tools.voice, describeHere, displayUrl(group.storage.url), versioned),
     breakage: undefined,
     refusal: undefined,
     objects: 0,
@@ -79,8 +87,9 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
   };
   try {
     if (cache === undefined) throw noCache(group);
-    const remote = expandFromCache(cache, state);
-    if (remote.length > 0) await fetchListings(remote, await tools.open(), state, tools, operation);
+    const remote = expandFromHere(cache, state, tools);
+    if (versioned) state.absent.push(...remote);
+    else if (remote.length > 0) await fetchListings(remote, await tools.open(), state, tools, operation);
     const leaves = missingLeaves(cache, state);
     const listings = [...state.fetched.keys()];
     if (leaves.length > 0 || listings.length > 0) {
@@ -121,18 +130,22 @@ function listingBytes(cache: Cache | undefined, state: State, key: Key): Uint8Ar
   return listing === undefined ? undefined : cachedListing(listing.object, cache);
 }
 
-/** Reads listings from the cache; answers those to fetch. A damaged one counts as not there. */
-function expandFromCache(cache: Cache, state: State): readonly Wanted[] {
+/** Reads listings from the cache, else from the metafile; answers those to fetch. A damaged one counts as not there. */
+function expandFromHere(cache: Cache, state: State, tools: DownloadTools): readonly Wanted[] {
   const remote: Wanted[] = [];
   for (const listing of listingsOf(state.wanted)) {
     try {
       const bytes = cachedListing(listing.object, cache);
-      if (bytes === undefined) remote.push(listing);
-      else addLeaves(state.wanted, listing, bytes);
+      if (bytes !== undefined) {
+        addLeaves(state.wanted, listing, bytes);
+        continue;
+      }
     } catch (error) {
       if (!(error instanceof HelperError) || error.code !== 'corrupt') throw error;
-      remote.push(listing);
     }
+    const told = listing.listing?.();
+    if (told === undefined) remote.push(listing);
+    else if (expand(listing, told, state, tools)) state.fetched.set(listing.key, told);
   }
   return remote;
 }
@@ -185,14 +198,17 @@ function sortOut(wanted: Wanted, error: unknown, state: State): void {
   } else throw error;
 }
 
+/** Leaves to fetch. Those of which no version is recorded are absent. */
 function missingLeaves(cache: Cache, state: State): readonly Wanted[] {
   const gone = new Set([...state.absent, ...state.broken]);
-  return [...state.wanted.values()].filter(
+  const missing = [...state.wanted.values()].filter(
     (wanted) => !isListing(wanted.object.id) && !gone.has(wanted) && cache.size(wanted.object) === undefined,
   );
+  if (!state.versioned) return missing;
+  const isRecorded = ({ sources = [] }: Wanted): boolean => sources.length > 0;
+  for (const wanted of missing) if (!isRecorded(wanted)) state.absent.push(wanted);
+  return missing.filter(isRecorded);
 }
-
-const tries = 3;
 
 async function fetchLeaves(
   leaves: readonly Wanted[],
@@ -211,10 +227,11 @@ async function fetchLeaves(
   const one = async (wanted: Wanted, inner: Operation): Promise<void> => {
     try {
       // Not `+=` with an await behind it: that would forget what others add meanwhile.
-      const size = await placeOne(wanted, storage, cache, meter.bytes, inner);
+      const size = await placeObject(wanted, state.versioned, storage, cache, { ...inner, moved: meter.bytes });
       state.bytes += size;
       state.objects += 1;
-      tools.ledger.add(wanted.key);
+      // A ledger is of objects under their names.
+      if (!state.versioned) tools.ledger.add(wanted.key);
       meter.object();
     } catch (error) {
       sortOut(wanted, error, state);
@@ -229,25 +246,6 @@ async function fetchLeaves(
   }
 }
 
-/** One object into the cache. A stream that breaks in the middle is started anew: only whole objects count. */
-async function placeOne(
-  wanted: Wanted,
-  storage: Storage,
-  cache: Cache,
-  moved: (bytes: number) => void,
-  operation: Operation,
-): Promise<number> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await cache.write(wanted.object, storage.read(wanted.key, { ...operation, moved }), operation);
-    } catch (error) {
-      const again =
-        error instanceof HelperError && (error.code === 'unavailable' || error.code === 'corrupt') && tried < tries;
-      if (!again || (error.code === 'corrupt' && tried > 1)) throw error;
-    }
-  }
-}
-
 /** Nothing that points is published before what it points to: a listing with a broken leaf is not placed. */
 async function commitListings(cache: Cache, state: State, operation: Operation): Promise<void> {
   const broken = new Set(state.broken.map(({ key }) => key));
@@ -255,6 +253,8 @@ async function commitListings(cache: Cache, state: State, operation: Operation):
     const listing = state.wanted.get(key);
     if (listing === undefined || listing.leaves?.some((leaf) => broken.has(leaf)) === true) continue;
     await cache.write(listing.object, bytes, operation);
+    // What the metafile told did not come from storage.
+    if (listing.listing !== undefined) continue;
     state.bytes += bytes.length;
     state.objects += 1;
   }

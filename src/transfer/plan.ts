@@ -5,9 +5,11 @@ import { HelperError } from '../model/error.ts';
 import { type GitOid, isExperiment, type RefName } from '../model/git.ts';
 import { type DvcObject, type Key, keyOf } from '../model/object.ts';
 import type { Settings } from '../model/settings.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
+import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import type { PushedRef } from './data-mover.ts';
-import type { CommitData, PlacedOutput, Projects } from './projects.ts';
+import type { Place, PlacedOutput } from './placed-output.ts';
+import type { CommitData, Projects } from './projects.ts';
+import { isRecorded, type Source, toldListing, versionedObjects } from './versions.ts';
 
 /** Why an object is wanted: one output of one commit. Objects of a directory share the edge of their output. */
 export interface Edge {
@@ -23,6 +25,10 @@ export interface Edge {
 export interface Need {
   readonly object: DvcObject;
   readonly edges: Edge[];
+  /** On a cloud-versioned storage remote: where its bytes are, each as good as the other. Else undefined. */
+  readonly sources?: Source[];
+  /** Of a listing whose content the metafile tells: its bytes. */
+  readonly listing?: ReturnType<typeof toldListing>;
 }
 
 /** All that goes between one cache and one storage remote. */
@@ -38,13 +44,23 @@ export interface Plan {
   readonly problems: ReadonlyMap<RefName, HelperError>;
   /** Outputs that have data but no storage remote to put it. */
   readonly homeless: readonly Edge[];
+  /** Outputs of a push whose versions a cloud-versioned storage remote has not given, or the commit does not name. */
+  readonly unrecorded: readonly Unrecorded[];
+}
+
+export interface Unrecorded {
+  readonly edge: Edge;
+  readonly storage: StorageConfig;
 }
 
 interface Draft {
   readonly groups: Map<string, Group>;
   readonly problems: Map<RefName, HelperError>;
   readonly homeless: Edge[];
+  readonly unrecorded: Unrecorded[];
 }
+
+const emptyDraft = (): Draft => ({ groups: new Map(), problems: new Map(), homeless: [], unrecorded: [] });
 
 /** One place's identity within this process; never printed, since options may hold secrets. */
 export function identityOf(storage: StorageConfig, cache: Cache | undefined): string {
@@ -54,30 +70,60 @@ export function identityOf(storage: StorageConfig, cache: Cache | undefined): st
     .digest('hex');
 }
 
-function add(draft: Draft, placed: PlacedOutput, edge: Edge): void {
-  const { output, place } = placed;
+/** The place, or undefined after noting why there is none. */
+function placeFor(draft: Draft, { place }: PlacedOutput, edge: Edge): Place | undefined {
   if (place instanceof HelperError) {
     for (const ref of edge.refs) draft.problems.set(ref, place);
-    return;
+    return undefined;
   }
-  if (place === undefined) {
-    draft.homeless.push(edge);
-    return;
-  }
+  if (place === undefined) draft.homeless.push(edge);
+  return place;
+}
+
+function groupOf(draft: Draft, place: Place): Group {
   const identity = identityOf(place.storage, place.cache);
-  let group = draft.groups.get(identity);
-  if (group === undefined) {
-    group = { ...place, needs: new Map() };
-    draft.groups.set(identity, group);
+  const known = draft.groups.get(identity);
+  if (known !== undefined) return known;
+  const group: Group = { ...place, needs: new Map() };
+  draft.groups.set(identity, group);
+  return group;
+}
+
+/** What a push has to bring to where it belongs. */
+function addUpload(draft: Draft, placed: PlacedOutput, edge: Edge): void {
+  const place = placeFor(draft, placed, edge);
+  if (place === undefined) return;
+  // Only DVC can put data there: what a version is called is known after the upload, and the commit has to say it.
+  if (!isCloudVersioned(place.storage)) addObject(draft, place, placed, edge);
+  else if (!edge.optional && !isRecorded(placed)) draft.unrecorded.push({ edge, storage: place.storage });
+}
+
+function addDownload(draft: Draft, placed: PlacedOutput, edge: Edge): void {
+  const place = placeFor(draft, placed, edge);
+  if (place === undefined) return;
+  if (placed.versions === undefined) {
+    addObject(draft, place, placed, edge);
+    return;
   }
-  if (output.versioned !== undefined) {
-    const recorded = output.versioned.every((file) => file.versions.has(place.storage.name));
-    if (recorded && output.versioned.length > 0) return;
+  const group = groupOf(draft, { storage: placed.versions.storage, cache: place.cache });
+  for (const { object, path, sources, listing } of versionedObjects(placed)) {
+    const key = keyOf(object);
+    const need = group.needs.get(key);
+    const named = { ...edge, path };
+    if (need === undefined) group.needs.set(key, { object, edges: [named], sources: [...sources], listing });
+    else {
+      need.edges.push(named);
+      need.sources?.push(...sources);
+    }
   }
+}
+
+function addObject(draft: Draft, place: Place, { output }: PlacedOutput, edge: Edge): void {
   if (output.object === undefined) return;
+  const { needs } = groupOf(draft, place);
   const key = keyOf(output.object);
-  const need = group.needs.get(key);
-  if (need === undefined) group.needs.set(key, { object: output.object, edges: [edge] });
+  const need = needs.get(key);
+  if (need === undefined) needs.set(key, { object: output.object, edges: [edge], listing: toldListing(output) });
   else need.edges.push(edge);
 }
 
@@ -97,7 +143,7 @@ export async function planPush(
   projects: Projects,
   settings: Settings,
 ): Promise<Plan> {
-  const draft: Draft = { groups: new Map(), problems: new Map(), homeless: [] };
+  const draft = emptyDraft();
   const tips = new Map<GitOid, RefName[]>();
   for (const { source, destination } of pushed) {
     const commit = await repository.resolve(source);
@@ -126,7 +172,7 @@ export async function planPush(
       const name = nameOf(placed);
       if (!pushable(placed) || name === undefined || old.names.has(name)) continue;
       anything = true;
-      add(draft, placed, { path: placed.output.path, refs, optional: false });
+      addUpload(draft, placed, { path: placed.output.path, refs, optional: false });
     }
   }
   if (settings.history === 'new') {
@@ -135,7 +181,7 @@ export async function planPush(
         const name = nameOf(placed);
         if (!pushable(placed) || name === undefined || old.names.has(name)) continue;
         anything = true;
-        add(draft, placed, { path: placed.output.path, refs: [], optional: true });
+        addUpload(draft, placed, { path: placed.output.path, refs: [], optional: true });
       }
     }
   }
@@ -183,7 +229,7 @@ async function addRestOfExperiments(
       // Never a reason to open one more storage remote.
       const name = nameOf(placed);
       if (group === undefined || name === undefined || group.needs.has(name as Key)) continue;
-      add(draft, placed, { path: placed.output.path, refs: [], optional: true });
+      addUpload(draft, placed, { path: placed.output.path, refs: [], optional: true });
     }
   }
 }
@@ -196,7 +242,7 @@ export async function planFetch(
   wanted: readonly { readonly commit: GitOid; readonly names: readonly RefName[] }[],
   projects: Projects,
 ): Promise<Plan> {
-  const draft: Draft = { groups: new Map(), problems: new Map(), homeless: [] };
+  const draft = emptyDraft();
   for (const { commit, names } of wanted) {
     const data = await projects.of(commit);
     const [problem] = data.problems;
@@ -206,7 +252,7 @@ export async function planFetch(
     }
     for (const placed of data.outputs) {
       const optional = !placed.output.push || placed.output.imported === 'repo';
-      add(draft, placed, { path: placed.output.path, refs: names, optional });
+      addDownload(draft, placed, { path: placed.output.path, refs: names, optional });
     }
   }
   return draft;

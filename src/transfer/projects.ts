@@ -8,20 +8,9 @@ import type { Repository } from '../git/repository.ts';
 import type { RepositoryLocation } from '../git/work-tree.ts';
 import { HelperError } from '../model/error.ts';
 import type { GitOid } from '../model/git.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
-
-/** Where one output's objects go and come from. `cache` is undefined in a bare repository without a configured one. */
-export interface Place {
-  readonly storage: StorageConfig;
-  readonly cache: Cache | undefined;
-}
-
-/** One output of a commit with the place its DVC project gives it. */
-export interface PlacedOutput {
-  readonly output: Output;
-  /** undefined: the project has no storage remote for it. An error: the configuration cannot be used. */
-  readonly place: Place | undefined | HelperError;
-}
+import { isCloudVersioned } from '../model/storage-config.ts';
+import type { PlacedOutput } from './placed-output.ts';
+import { versionsAt } from './versions.ts';
 
 export interface CommitData {
   readonly outputs: readonly PlacedOutput[];
@@ -115,14 +104,17 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
     return cache;
   };
 
-  const placeOf = (output: Output, { config, cache }: Settled): PlacedOutput['place'] => {
-    if (config instanceof HelperError) return config;
+  const place = (output: Output, root: string, { config, cache }: Settled): PlacedOutput => {
+    const nowhere = (why: HelperError | undefined): PlacedOutput => ({ output, place: why, root, versions: undefined });
+    if (config instanceof HelperError) return nowhere(config);
     const name = output.remote ?? options.remote ?? config.defaultRemote;
-    if (name === undefined) return undefined;
+    if (name === undefined) return nowhere(undefined);
     try {
-      return { storage: requireRemote(config, name), cache };
+      const storage = requireRemote(config, name);
+      const versions = isCloudVersioned(storage) ? versionsAt(output, storage, config) : undefined;
+      return { output, place: { storage, cache }, root, versions };
     } catch (error) {
-      if (error instanceof HelperError) return error;
+      if (error instanceof HelperError) return nowhere(error);
       throw error;
     }
   };
@@ -135,7 +127,7 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
       const around = settle(project.root, project.config);
       for (const output of project.outputs) {
         if (output.cache && (output.object !== undefined || output.versioned !== undefined)) {
-          outputs.push({ output, place: placeOf(output, around) });
+          outputs.push(place(output, project.root, around));
         }
       }
     }

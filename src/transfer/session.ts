@@ -3,10 +3,8 @@ import { HelperError } from '../model/error.ts';
 import type { RefName } from '../model/git.ts';
 import { type Key, parseKey } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
-import type { Settings } from '../model/settings.ts';
 import { displayUrl } from '../report/printable.ts';
 import { countOf, formatBytes } from '../report/progress.ts';
-import type { Voice } from '../report/voice.ts';
 import { type DataMoverContext, openSession, type Session } from './context.ts';
 import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from './data-mover.ts';
 import { downloadGroup } from './download.ts';
@@ -14,6 +12,7 @@ import { settleJournals } from './journal.ts';
 import { planFetch, planPush } from './plan.ts';
 import { chooseWants, type FetchReport, type FetchResult, reportFetch, type WantedCommit } from './selection.ts';
 import { uploadGroup } from './upload.ts';
+import { reportHomeless, reportUnrecorded } from './upload-refusals.ts';
 
 /** Opens the data side. Starts nothing before it is asked to move something. */
 export async function openDataMover(context: DataMoverContext): Promise<DataMover> {
@@ -44,6 +43,7 @@ async function upload(
   for (const error of new Set(plan.problems.values())) voice.fail(error);
   for (const ref of plan.problems.keys()) failed.set(ref, 'dvc: the data it needs cannot be told');
   reportHomeless(plan.homeless, settings, voice, failed);
+  reportUnrecorded(plan.unrecorded, settings, voice, failed);
 
   const all = new Set(request.refs.map(({ destination }) => destination));
   for (const group of plan.groups.values()) {
@@ -70,25 +70,6 @@ async function upload(
     }
   }
   return failed;
-}
-
-function reportHomeless(
-  homeless: readonly { readonly path: string; readonly refs: readonly RefName[] }[],
-  settings: Settings,
-  voice: Voice,
-  failed: Map<RefName, string>,
-): void {
-  const [first] = homeless;
-  if (first === undefined) return;
-  const more = homeless.length > 1 ? ` and ${countOf(homeless.length - 1, 'more output')}` : '';
-  const message = `no storage remote is configured for '${first.path}'${more}: the data stays on this machine`;
-  const hint = 'set one: dvc remote add --default storage <url>';
-  if (!settings.requireStorage) {
-    voice.warn(message, hint);
-    return;
-  }
-  voice.fail(new HelperError('config', message, { hints: [hint] }));
-  for (const ref of homeless.flatMap(({ refs }) => refs)) failed.set(ref, 'dvc: no storage remote configured');
 }
 
 async function download(session: Session, request: DownloadRequest, operation: Operation): Promise<DownloadResult> {

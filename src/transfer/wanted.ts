@@ -6,6 +6,7 @@ import { type DvcObject, isListing, type Key, keyOf } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import type { Edge, Need } from './plan.ts';
+import type { Source } from './versions.ts';
 
 /** One object to bring from here to there, with all it is wanted for. */
 export interface Wanted {
@@ -16,15 +17,18 @@ export interface Wanted {
   leaves: readonly Key[] | undefined;
   /** Of a leaf: one listing that names it, to find its path when it has to be told. */
   readonly from: Key | undefined;
+  /** As in Need. */
+  readonly sources: readonly Source[] | undefined;
+  readonly listing: Need['listing'];
 }
 
 export type WantedMap = Map<Key, Wanted>;
 
 export function wantedOf(needs: Iterable<Need>): WantedMap {
   const wanted: WantedMap = new Map();
-  for (const { object, edges } of needs) {
+  for (const { object, edges, sources, listing } of needs) {
     const key = keyOf(object);
-    wanted.set(key, { object, key, edges: [...edges], leaves: undefined, from: undefined });
+    wanted.set(key, { object, key, edges: [...edges], leaves: undefined, from: undefined, sources, listing });
   }
   return wanted;
 }
@@ -42,7 +46,16 @@ export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array)
     keys.push(key);
     const known = wanted.get(key);
     if (known === undefined) {
-      wanted.set(key, { object, key, edges: [...listing.edges], leaves: undefined, from: listing.key });
+      const edges = [...listing.edges];
+      wanted.set(key, {
+        object,
+        key,
+        edges,
+        leaves: undefined,
+        from: listing.key,
+        sources: undefined,
+        listing: undefined,
+      });
     } else known.edges.push(...listing.edges);
   }
   listing.leaves = keys;

@@ -202,6 +202,18 @@ describe('storage', () => {
     has(await doctor(), 'error', /storage remote 'storage' .*connection refused/);
   });
 
+  test('a cloud-versioned storage remote is asked, and never written to', async () => {
+    useStorage(`${s3Config(s3)}    version_aware = true\n`);
+    s3.objects.clear();
+    has(
+      await doctor('--write'),
+      'ok',
+      /answers; it is cloud-versioned, so 'dvc push' writes there and git push does not/,
+    );
+    assert.equal(s3.objects.size, 0);
+    useStorage(s3Config(s3));
+  });
+
   test('no storage remote, one that is not supported, keys that a repository may not set, switched off', async () => {
     useStorage('');
     const homeless = await doctor();

@@ -50,6 +50,12 @@ test('where data goes, without secrets', async () => {
   assert.doesNotMatch(ran.stdout, /secret/);
 });
 
+test('a cloud-versioned storage remote, which only DVC can fill', async () => {
+  const ran = await setup(project(`${storage('s3://bucket/prefix')}    worktree = true\n`));
+  assert.match(ran.stdout, /git push wants the data of new commits in s3:\/\/bucket\/prefix .* before, by 'dvc push'/);
+  assert.doesNotMatch(ran.stdout, /uploads/);
+});
+
 test('each storage remote that outputs name', async () => {
   const at = project(storage('/nowhere/one') + storage('/nowhere/two', 'second').replace(/^.*\n.*\n/, ''));
   writeFileSync(join(at, 'model.bin.dvc'), `${readFileSync(join(at, 'model.bin.dvc'), 'utf8')}  remote: second\n`);

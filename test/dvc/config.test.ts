@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Config, type ConfigLayer, configLayerPaths, mergeConfig, requireRemote } from '../../src/dvc/config.ts';
 import { HelperError } from '../../src/model/error.ts';
+import { isCloudVersioned } from '../../src/model/storage-config.ts';
 
 const home = '/home/ann';
 const project = '/home/ann/code/project';
@@ -392,3 +393,25 @@ for (const [platform, env, system, global] of places) {
     assert.deepEqual(configLayerPaths(env, platform, home), { system, global });
   });
 }
+
+test('versions are asked only of services that keep them', () => {
+  const fault = (...lines: string[]): string =>
+    failure(() => requireRemote(merge({ repo: remote(...lines) }), 's')).message;
+  for (const url of ['s3://b/p', 'gs://b/p', 'azure://c/p']) {
+    for (const option of ['version_aware = True', 'worktree = true', 'worktree = true\nversion_aware = true'])
+      assert.ok(
+        isCloudVersioned(requireRemote(merge({ repo: remote(`url = ${url}`, option) }), 's')),
+        `${url} ${option}`,
+      );
+    assert.ok(!isCloudVersioned(requireRemote(merge({ repo: remote(`url = ${url}`, 'worktree = false') }), 's')));
+  }
+  assert.match(
+    fault('url = /srv', 'version_aware = true'),
+    /'version_aware = true', and a directory keeps no versions/,
+  );
+  assert.match(fault('url = ssh://h/p', 'worktree = true'), /'worktree = true', and 'ssh' keeps no versions/);
+  assert.match(
+    fault('url = s3://b', 'worktree = true', 'version_aware = false'),
+    /needs versions, and 'version_aware = f/,
+  );
+});

@@ -111,10 +111,31 @@ describe('a .dvc file', () => {
     assert.deepEqual(old?.versioned, [{ relpath: '', object, versions: new Map([['ver', '12']]) }]);
   });
 
-  test('without hashes in its listing has no object', () => {
-    const [output] = parse('outs:\n- path: d\n  hash: md5\n  files:\n  - relpath: a\n    size: 1\n').outputs;
+  test('with versions and without hashes to check them by is a problem', () => {
+    for (const [text, message] of [
+      ['- path: d\n  hash: md5\n  files:\n  - relpath: a\n    size: 1\n', "output 1: 'a' under 'files' has no 'md5'"],
+      ['- path: f\n  hash: md5\n  cloud: {r: {etag: e, version_id: v}}\n', "an output with a version has no 'md5'"],
+      [
+        `- path: d\n  hash: md5\n  files:\n  - {relpath: ../../.bashrc, md5: ${hash}}\n`,
+        "path '../../.bashrc' under 'files' is not safe",
+      ],
+    ] as const) {
+      const { outputs, problems } = parse(`outs:\n${text}`);
+      assert.deepEqual(outputs, []);
+      assert.ok(problems[0]?.message.includes(message), problems[0]?.message);
+    }
+    // Of a hash that is not MD5, such as those of external outputs, nothing is known anyway.
+    const [output] = parse('outs:\n- {path: d, hash: etag, files: [{relpath: a, etag: e}]}\n').outputs;
     assert.equal(output?.object, undefined);
-    assert.equal(output?.versioned?.length, 1);
+  });
+
+  test('of an import whose source keeps versions is never pushed, as DVC has it', () => {
+    const dep = (extra: string): boolean | undefined =>
+      parse(`deps:\n- {path: 's3://b/x', hash: md5, ${extra}}\nouts:\n- {md5: ${hash}, hash: md5, path: x}\n`)
+        .outputs[0]?.push;
+    assert.equal(dep('etag: e, version_id: v'), false);
+    assert.equal(dep('files: [{relpath: a, etag: e, version_id: v}]'), false);
+    assert.equal(dep('etag: e'), true);
   });
 
   test('may be empty', () => {

@@ -89,7 +89,12 @@ export const badConfigurations: readonly BadInput[] = [
   push(
     'cloud-versioned storage',
     remoteSection('    url = s3://bucket/x\n    version_aware = true\n'),
-    /^error: storage remote 'storage' is cloud-versioned \('version_aware = true'\)\nhint: /,
+    /^error: 2 outputs have no version recorded in the cloud-versioned storage remote 'storage' .*:\n {4}data\n {4}model\.bin\nhint: upload with 'dvc push'/,
+  ),
+  push(
+    'a worktree without versions',
+    remoteSection('    url = ../../storage\n    worktree = true\n'),
+    /^error: storage remote 'storage' has 'worktree = true', and a directory keeps no versions\nhint: dvc remote modify storage --unset worktree/,
   ),
   {
     name: 'storage that is a file',

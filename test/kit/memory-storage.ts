@@ -6,7 +6,10 @@ export interface MemoryStorage extends Storage {
   readonly calls: string[];
 }
 
-/** A storage remote in memory that writes down what it is asked. Judged by the conformance suite like every backend. */
+/**
+ * A storage remote in memory that writes down what it is asked; version `v` of `k` is under `k@v`. Judged by the
+ * conformance suite like every backend.
+ */
 export function openMemoryStorage(objects: Map<string, Uint8Array> = new Map()): MemoryStorage {
   const calls: string[] = [];
   return {
@@ -30,8 +33,9 @@ export function openMemoryStorage(objects: Map<string, Uint8Array> = new Map()):
     },
     async *read(key, operation) {
       operation.signal.throwIfAborted();
-      calls.push(`read ${key}`);
-      const bytes = objects.get(key);
+      const name = operation.version === undefined ? key : `${key}@${operation.version}`;
+      calls.push(`read ${name}`);
+      const bytes = objects.get(name);
       if (bytes === undefined) throw new HelperError('missing', `'${key}' is not in memory://storage`);
       const rest = bytes.subarray(operation.start ?? 0);
       operation.moved?.(rest.length);

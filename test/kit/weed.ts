@@ -89,6 +89,18 @@ export async function startWeed(
   }
 }
 
+/** Makes a bucket whose objects keep their versions. */
+export async function keepVersions(weed: Weed, name: string): Promise<void> {
+  const enabled = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+  for (const [query, body] of [
+    ['', ''],
+    ['versioning=', enabled],
+  ] as const) {
+    const { status, text } = await weed.request('PUT', `/${name}`, query, Buffer.from(body));
+    if (status !== 200) throw new Error(`no bucket with versions: ${status} ${text}`);
+  }
+}
+
 const identities = [
   {
     name: 'admin',

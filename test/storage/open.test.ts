@@ -18,15 +18,6 @@ test('storage we do not speak to is refused by name, saying what works', async (
   await assert.rejects(open('file', 'file:///x'), failsWith('config', /dvc remote modify store url/));
 });
 
-test('cloud-versioned remotes are refused', async () => {
-  for (const option of ['version_aware', 'worktree']) {
-    const words = new RegExp(`${option} = true.*\\n.*dvc push`);
-    await assert.rejects(open('s3', 's3://bucket/x', { [option]: 'True' }), failsWith('unsupported', words));
-  }
-  const plain = await open('s3', 's3://bucket/x', { version_aware: 'false' });
-  await plain.close();
-});
-
 test('URLs that name no place are a mistake in the configuration', async () => {
   for (const url of ['s3:///x', 's3://', 's3:x', 's3://b_/../evil.example', 's3://a b/x', 's3://arn:aws:s3:::x/y']) {
     await assert.rejects(open('s3', url), failsWith('config'), url);

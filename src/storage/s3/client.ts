@@ -23,6 +23,8 @@ export interface Call {
   readonly key?: string;
   /** Encoded already, in order of names. */
   readonly query?: string;
+  /** Of the object, in place of the current one; goes with no `query`. */
+  readonly version?: string;
   /** `x-amz-…`, signed. */
   readonly headers?: Headers;
   /** Others, names and values in turn; not signed. */
@@ -56,7 +58,7 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
   let clockMs = 0;
 
   const wireRequest = (call: Call, identity: Identity): WireRequest => {
-    const { method, query = '', headers = [], body, extra = none, admit, into, moved } = call;
+    const { method, query = versionQuery(call), headers = [], body, extra = none, admit, into, moved } = call;
     const path = call.key === undefined ? base || '/' : `${base}/${encodePath(settings.prefix + call.key)}`;
     const sent =
       method === 'PUT' || method === 'POST' ? ['content-length', String(body?.length ?? 0), ...extra] : extra;
@@ -119,6 +121,8 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
     close: () => wire.close(),
   };
 }
+
+const versionQuery = ({ version }: Call): string => (version === undefined ? '' : `versionId=${encodePart(version)}`);
 
 function payloadOf(body: Uint8Array | undefined, secure: boolean): string {
   if (body === undefined || body.length === 0) return emptyPayload;

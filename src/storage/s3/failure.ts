@@ -53,10 +53,11 @@ export const skewed = 'RequestTimeTooSkewed';
 
 /**
  * The error for a complaint about a call: what could not be done, on which storage, and the object it was about.
- * `auth` for refusals, `config` for an absent bucket and other mistakes, `unavailable` for what may pass.
+ * `auth` for refusals, `config` for an absent bucket and other mistakes, `unavailable` for what may pass, `missing` for
+ * a version that cannot be.
  */
 export function complaintError(
-  { action, key }: { readonly action: string; readonly key?: string },
+  { action, key, version }: { readonly action: string; readonly key?: string; readonly version?: string },
   complaint: Complaint,
   identity: Identity,
   settings: S3Settings,
@@ -100,7 +101,12 @@ export function complaintError(
       hints: [`name it: dvc remote modify ${settings.remote} region <region>`],
     });
   }
-  return new HelperError('config', `${action}: ${detail}${key === undefined ? '' : ` ('${key}')`}`);
+  // Amazon answers so to a version ID of another service's making.
+  const noVersion = version !== undefined && code === 'InvalidArgument' && /version/i.test(complaint.message);
+  return new HelperError(
+    noVersion ? 'missing' : 'config',
+    `${action}: ${detail}${key === undefined ? '' : ` ('${key}')`}`,
+  );
 }
 
 /** The error for a connection that did not work out. An abort passes unchanged. */

@@ -1,5 +1,6 @@
 import { HelperError } from '../../model/error.ts';
 import type { Operation } from '../../model/operation.ts';
+import { printable } from '../../report/printable.ts';
 import { isKey, requireKey } from '../key.ts';
 import { type Budget, openBudget } from '../parts/budget.ts';
 import { downloadObject, type RangeCall } from '../parts/download.ts';
@@ -15,8 +16,9 @@ import { uploadObject } from './upload.ts';
 /** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */
 const memory: Budget = openBudget(64 * 1024 * 1024);
 
-// Of a range: absent, changed, beyond the end.
+// Of a range: absent, changed, beyond the end. Of a version also 405: it is a mark of deletion.
 const expects = [404, 412, 416];
+const expectsOfVersion = [...expects, 405];
 
 /** Amazon S3 and what speaks its language. Object names are DVC's: the URL's path, a slash, the key. */
 export const openS3Storage: OpenStorage = async (config, context) => {
@@ -31,14 +33,18 @@ export const openS3Storage: OpenStorage = async (config, context) => {
     canList: true,
     stat: async (key, operation) => stat(requireKey(key), operation),
     list: (prefix, operation) => listObjects(settings, client, prefix, operation),
-    read(key, { signal, moved, start }) {
+    read(key, { signal, moved, start, version }) {
+      const which = version === undefined ? '' : ` in version '${printable(version)}'`;
       const absent = (): HelperError =>
-        new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'`);
+        new HelperError('missing', `storage '${settings.displayUrl}' has no object '${key}'${which}`);
       const action = `cannot read from '${settings.displayUrl}'`;
-      const call = { action, method: 'GET', key: requireKey(key), headers: objectHeaders, expects, moved } as const;
-      const ask = ({ range, first, ...how }: RangeCall, until: AbortSignal): Promise<WireResponse> => {
+      const of = version === undefined ? { expects } : { version, expects: expectsOfVersion };
+      const call = { action, method: 'GET', key: requireKey(key), headers: objectHeaders, moved, ...of } as const;
+      const ask = async ({ range, first, ...how }: RangeCall, until: AbortSignal): Promise<WireResponse> => {
         const match = first?.etag === undefined ? [] : ['if-match', first.etag];
-        return client.request({ ...call, ...how, extra: ['range', range, ...match] }, until);
+        const response = await client.request({ ...call, ...how, extra: ['range', range, ...match] }, until);
+        if (response.status === 405) throw absent();
+        return response;
       };
       return downloadObject({ ask, budget: memory, key, action, absent, start, signal });
     },

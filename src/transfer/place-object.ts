@@ -1,0 +1,58 @@
+import type { Cache } from '../dvc/cache.ts';
+import { HelperError } from '../model/error.ts';
+import type { Operation, TransferOperation } from '../model/operation.ts';
+import type { Storage } from '../storage/remote.ts';
+import type { Wanted } from './wanted.ts';
+
+const tries = 3;
+
+/**
+ * Brings one object into the cache, from under its name or, on a cloud-versioned storage remote, from the first of its
+ * sources that has it. Throws `missing` when there is none, `corrupt` when the bytes are not the object's.
+ *
+ * @returns bytes received
+ */
+export async function placeObject(
+  wanted: Wanted,
+  versioned: boolean,
+  storage: Storage,
+  cache: Cache,
+  operation: TransferOperation,
+): Promise<number> {
+  if (!versioned) return place(wanted, () => storage.read(wanted.key, operation), cache, operation);
+  let fault = new HelperError('missing', `no version of object ${wanted.object.id} is recorded`);
+  for (const { key, version } of wanted.sources ?? []) {
+    try {
+      return await place(wanted, () => storage.read(key, { ...operation, version }), cache, operation);
+    } catch (error) {
+      if (!(error instanceof HelperError) || (error.code !== 'missing' && error.code !== 'corrupt')) throw error;
+      fault = error;
+    }
+  }
+  throw fault;
+}
+
+/** A stream that breaks in the middle is started anew: only whole objects count. */
+async function place(
+  { object }: Wanted,
+  read: () => AsyncIterable<Uint8Array>,
+  cache: Cache,
+  operation: Operation,
+): Promise<number> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await cache.write(object, read(), operation);
+    } catch (error) {
+      const again =
+        error instanceof HelperError && (error.code === 'unavailable' || error.code === 'corrupt') && tried < tries;
+      if (!again || (error.code === 'corrupt' && tried > 1)) throw error;
+    }
+  }
+}
+
+/** Which versions were looked for, for people. */
+export function describeVersions({ sources = [] }: Wanted): string {
+  const [first] = sources;
+  if (first === undefined) return 'no version recorded';
+  return `version ${first.version}${sources.length > 1 ? ` and ${sources.length - 1} more` : ''}`;
+}
