@@ -1,15 +1,14 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { HelperError } from '../model/error.ts';
-import type { Key } from '../model/object.ts';
 import { printable } from '../report/printable.ts';
 import { diskError } from './cache-error.ts';
 
 /** Makes the directories of a cache, once each. */
 export interface CacheDirectories {
   readonly root: string;
-  /** The directory of the object's file, made if need be. Throws `io`; also when a link stands in the way. */
-  prepare(key: Key): string;
+  /** The directory of the file at `path` below the root, made if need be. Throws `io`; also when a link stands in the way. */
+  prepare(path: string): string;
   /** Forgets what was made, for when somebody removed a directory meanwhile. */
   forget(): void;
 }
@@ -43,8 +42,8 @@ export function createCacheDirectories(root: string, shared: 'group' | undefined
 
   return {
     root,
-    prepare(key) {
-      const folder = key.slice(0, key.lastIndexOf('/'));
+    prepare(file) {
+      const folder = file.slice(0, file.lastIndexOf('/'));
       const directory = join(root, folder);
       if (ready.has(folder)) return directory;
       let path = root;

@@ -6,6 +6,7 @@ import { printable } from '../report/printable.ts';
 import { createCacheDirectories } from './cache-directories.ts';
 import { isWhole, readVerified, readWhole, sizeOf } from './cache-reader.ts';
 import { createCacheWriter } from './cache-writer.ts';
+import { createRunCache, type RunCache } from './run-cache.ts';
 
 /**
  * The DVC cache of one project: objects by name, never changed in place. Everything that is read is checked against
@@ -38,6 +39,8 @@ export interface Cache {
    * @returns true when it was damaged
    */
   removeDamaged(object: DvcObject): Promise<boolean>;
+  /** Runs of stages that DVC remembers beside the objects. */
+  readonly runs: RunCache;
   /** Removes temporary files that killed runs of this program left more than a day ago. Never throws. */
   removeStaleTemporaries(): void;
 }
@@ -55,7 +58,8 @@ const listingLimit = 512 * 2 ** 20;
 /** Opens nothing yet: the directory is looked at when an object is asked for. There is nothing to close. */
 export function openCache(directory: string, options: CacheOptions): Cache {
   const pathOf = (object: DvcObject): string => join(directory, keyOf(object));
-  const writer = createCacheWriter(createCacheDirectories(directory, options.shared), options.fsyncObjects);
+  const directories = createCacheDirectories(directory, options.shared);
+  const writer = createCacheWriter(directories, options.fsyncObjects);
 
   const requireSize = (object: DvcObject): number => {
     const size = sizeOf(pathOf(object));
@@ -87,6 +91,7 @@ export function openCache(directory: string, options: CacheOptions): Cache {
       writer.remove(path);
       return true;
     },
+    runs: createRunCache(directories),
     removeStaleTemporaries: writer.removeStaleTemporaries,
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { HelperError } from '../model/error.ts';
 import { isListing, type ObjectId, requireObjectId } from '../model/object.ts';
 import { printable } from '../report/printable.ts';
+import { compareText, formatText } from './python-json.ts';
 
 /** A file of a directory that DVC tracks. */
 export interface ListingEntry {
@@ -34,7 +35,7 @@ export function parseListingIds(bytes: Uint8Array, where: string): Set<ObjectId>
 
 /** The bytes that DVC writes for these files, in whatever order they come. */
 export function formatListing(entries: readonly ListingEntry[]): Uint8Array {
-  const sorted = [...entries].sort((a, b) => compareCodePoints(a.relpath, b.relpath));
+  const sorted = [...entries].sort((a, b) => compareText(a.relpath, b.relpath));
   const items = sorted.map(({ id, relpath }) => `{"md5": "${id}", "relpath": ${formatText(relpath)}}`);
   return Buffer.from(`[${items.join(', ')}]`, 'latin1');
 }
@@ -43,27 +44,6 @@ export function formatListing(entries: readonly ListingEntry[]): Uint8Array {
 export function listingId(bytes: Uint8Array): ObjectId {
   return requireObjectId(`${createHash('md5').update(bytes).digest('hex')}.dir`, 'listing');
 }
-
-/** As Python's json.dumps: everything but printable ASCII escaped, digits in lower case. */
-function formatText(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\u007f-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-/** Python's order of text. JavaScript compares UTF-16 units, in which surrogates come before U+E000 to U+FFFF. */
-function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let index = 0; index < length; index += 1) {
-    const x = a.charCodeAt(index);
-    const y = b.charCodeAt(index);
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-const rank = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
 
 type Visit = (id: ObjectId, relpath: string) => void;
 

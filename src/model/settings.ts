@@ -20,6 +20,8 @@ export interface Settings {
   readonly noCache: boolean;
   /** Upload what is named by the tips without asking storage what it has. */
   readonly forceUpload: boolean;
+  /** Share DVC's run cache as well. */
+  readonly runCache: boolean;
   /** Storage remote to use in place of `core.remote`. */
   readonly remote: string | undefined;
   /** Upper limit of parallel transfers; undefined: adaptive. */
@@ -58,6 +60,7 @@ const readers: { readonly [Key in keyof Settings]-?: Reader } = {
   requireStorage: flag,
   noCache: flag,
   forceUpload: flag,
+  runCache: flag,
   remote: name,
   jobs: count,
 };
@@ -72,6 +75,7 @@ const defaults: Settings = {
   requireStorage: false,
   noCache: false,
   forceUpload: false,
+  runCache: false,
   remote: undefined,
   jobs: undefined,
 };

@@ -15,7 +15,10 @@ const chunkBytes = 1024 * 1024;
 const readChunk = promisify(fs.read);
 const writeChunk = promisify(fs.write);
 
-/** A directory, mounted share or another clone's cache. Objects are files of mode 0444, as DVC writes them. */
+/**
+ * A directory, mounted share or another clone's cache. Objects are files of mode 0444, entries of the run cache of
+ * 0644, as DVC writes them.
+ */
 export const openLocalStorage: OpenStorage = async (config, context) => {
   const base = openBase(config, context.createBase === true);
   const folders = new Set<string>();
@@ -189,7 +192,7 @@ async function writeFile(
     }
     operation.signal.throwIfAborted();
     guard(tell, () => {
-      fs.fchmodSync(fd, 0o444);
+      fs.fchmodSync(fd, key.startsWith('runs/') ? 0o644 : 0o444);
       open = false;
       fs.closeSync(fd);
       fs.renameSync(temporary, join(base.path, key));

@@ -3,12 +3,13 @@ import { openRepository, type Repository } from '../git/repository.ts';
 import { locateRepository, type RepositoryLocation } from '../git/work-tree.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Settings } from '../model/settings.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Retry, Storage } from '../storage/remote.ts';
 import type { DownloadTools } from './download.ts';
 import { openLedger } from './ledger.ts';
-import type { Group } from './plan.ts';
+import { identityOf } from './plan.ts';
 import { programStarter } from './programs.ts';
 import { openProjects, type Projects } from './projects.ts';
 import { openUploadMemory } from './upload-memory.ts';
@@ -41,8 +42,8 @@ export interface Session {
   readonly directory: string;
   readonly repository: Repository;
   readonly projects: Projects;
-  /** Tools of one group; its storage is opened when first asked for and closed with the session. */
-  toolsFor(group: Group, direction: 'upload' | 'download'): DownloadTools;
+  /** Tools for one storage remote, which is opened when first asked for and closed with the session. */
+  toolsFor(place: { readonly storage: StorageConfig }, direction: 'upload' | 'download'): DownloadTools;
   close(): Promise<void>;
 }
 
@@ -59,7 +60,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     fsyncObjects: /(?:^|,)\s*(?:all|loose-object|objects)\b/.test(fsync),
     warn: (warning) => voice.warn(warning),
   });
-  const opened = new Map<object, Promise<Storage>>();
+  const opened = new Map<string, Promise<Storage>>();
   return {
     context,
     voice,
@@ -67,7 +68,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     directory,
     repository,
     projects,
-    toolsFor(group, direction) {
+    toolsFor({ storage: config }, direction) {
       let complaints = 0;
       let told = false;
       const onRetry = ({ error, tried, throttled }: Retry): void => {
@@ -77,7 +78,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
         told = true;
         voice.remark(`dvcexp: ${error.message}; trying again`);
       };
-      const ledger = openLedger(directory, group.storage, Math.floor(Date.now() / 1000));
+      const ledger = openLedger(directory, config, Math.floor(Date.now() / 1000));
       return {
         voice,
         directory,
@@ -85,19 +86,20 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
         jobs: context.settings.jobs,
         throttled: () => complaints,
         open() {
-          const known = opened.get(group);
+          const identity = identityOf(config, undefined);
+          const known = opened.get(identity);
           if (known !== undefined) return known;
           // A directory where this clone has put things before is not new but gone: a share that is not mounted.
           const createBase = direction === 'upload' && ledger.empty;
-          const storage = openStorage(group.storage, {
+          const storage = openStorage(config, {
             ...context,
             retry: { onRetry },
             createBase,
-            ...(direction === 'upload' ? { uploads: openUploadMemory(directory, group.storage) } : {}),
+            ...(direction === 'upload' ? { uploads: openUploadMemory(directory, config) } : {}),
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
           });
-          opened.set(group, storage);
+          opened.set(identity, storage);
           return storage;
         },
       };

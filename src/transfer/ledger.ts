@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseRunPath, type RunPath } from '../dvc/run.ts';
 import { type Key, parseKey } from '../model/object.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 
@@ -13,7 +14,7 @@ export interface Ledger {
   readonly empty: boolean;
   has(key: string): boolean;
   /** Remembered in this process at once, on disk by `save`. */
-  add(key: Key): void;
+  add(key: Key | RunPath): void;
   /** Appends what is new. A ledger that cannot be written is only slower, so this never throws. */
   save(): void;
   /** Something vouched for is gone: forgets everything. */
@@ -39,12 +40,12 @@ export function openLedger(directory: string, storage: StorageConfig, nowSeconds
   const folder = join(directory, 'ledger');
   const path = join(folder, placeOf(storage));
   const known = new Set<string>();
-  const fresh: Key[] = [];
+  const fresh: string[] = [];
   let stale = false;
   for (const [index, line] of readLines(path).entries()) {
     if (index === 0 && line !== header) break;
     if (line.startsWith('@')) stale = !(Number(line.slice(1)) > nowSeconds - lifetimeSeconds);
-    else if (!stale && parseKey(line) !== undefined) known.add(line);
+    else if (!stale && (parseKey(line) ?? parseRunPath(line)) !== undefined) known.add(line);
   }
   return {
     get empty() {

@@ -1,5 +1,4 @@
 import { HelperError } from '../model/error.ts';
-import type { Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import { fixedLimit, forEachConcurrent } from './concurrent.ts';
@@ -18,7 +17,7 @@ const depth = 'files/md5/'.length;
  * fewer round trips as far as one sample prefix can tell.
  */
 export async function findPresent(
-  keys: readonly Key[],
+  keys: readonly string[],
   storage: Storage,
   operation: Operation,
 ): Promise<ReadonlyMap<string, number>> {
@@ -53,7 +52,7 @@ export async function findPresent(
 }
 
 async function probe(
-  keys: readonly Key[],
+  keys: readonly string[],
   storage: Storage,
   operation: Operation,
 ): Promise<ReadonlyMap<string, number>> {

@@ -26,3 +26,11 @@ export interface VersionsAt {
   /** What it was called when they were recorded. */
   readonly name: string;
 }
+
+/** Where the run cache of a DVC project is, here and in storage. */
+export interface RunPlace {
+  readonly storage: StorageConfig;
+  readonly cache: Cache;
+  /** Outputs that are never pushed or have a storage remote of their own. */
+  readonly apart: readonly Output[];
+}

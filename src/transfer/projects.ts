@@ -9,19 +9,28 @@ import type { RepositoryLocation } from '../git/work-tree.ts';
 import { HelperError } from '../model/error.ts';
 import type { GitOid } from '../model/git.ts';
 import { isCloudVersioned } from '../model/storage-config.ts';
-import type { PlacedOutput } from './placed-output.ts';
+import type { PlacedOutput, RunPlace } from './placed-output.ts';
 import { versionsAt } from './versions.ts';
 
 export interface CommitData {
   readonly outputs: readonly PlacedOutput[];
   readonly problems: readonly Problem[];
   /** The DVC projects of the commit: where they are, from the top of the repository, and their `.dvc/config`. */
-  readonly projects: readonly { readonly root: string; readonly config: Uint8Array | undefined }[];
+  readonly projects: readonly ProjectOfCommit[];
+}
+
+interface ProjectOfCommit {
+  readonly root: string;
+  readonly config: Uint8Array | undefined;
+  /** Outputs that are never pushed or have a storage remote of their own, computed or not. */
+  readonly apart: readonly Output[];
 }
 
 export interface Projects {
   /** Outputs of every DVC project of a commit, with the configuration that counts for that commit. */
   of(commit: GitOid): Promise<CommitData>;
+  /** The run caches of a commit's DVC projects. Projects without a usable default storage remote have none to share. */
+  runPlaces(commit: GitOid): Promise<readonly RunPlace[]>;
   /** What counts for a project whose own `.dvc/config` is `config`. An error: it cannot be used. */
   configure(root: string, config: Uint8Array | undefined): Config | HelperError;
 }
@@ -134,19 +143,32 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
     return {
       outputs,
       problems: projects.flatMap((project) => project.problems),
-      projects: projects.map(({ root, config }) => ({ root, config })),
+      projects: projects.map(({ root, config, outputs: all }) => ({ root, config, apart: all.filter(isApart) })),
     };
+  };
+
+  const of = async (commit: GitOid): Promise<CommitData> => {
+    const { tree } = await repository.commit(commit);
+    const known = byTree.get(tree);
+    if (known !== undefined) return known;
+    const data = collect(tree);
+    byTree.set(tree, data);
+    return data;
   };
 
   return {
     configure: (root, config) => settle(root, config).config,
-    async of(commit) {
-      const { tree } = await repository.commit(commit);
-      const known = byTree.get(tree);
-      if (known !== undefined) return known;
-      const data = collect(tree);
-      byTree.set(tree, data);
-      return data;
+    of,
+    async runPlaces(commit) {
+      const { projects } = await of(commit);
+      return projects.flatMap(({ root, config: committed, apart }) => {
+        const { config, cache } = settle(root, committed);
+        if (config instanceof HelperError || cache === undefined) return [];
+        const storage = config.remotes.get(options.remote ?? config.defaultRemote ?? '');
+        return storage === undefined ? [] : [{ storage, cache, apart }];
+      });
     },
   };
 }
+
+const isApart = ({ push, remote }: Output): boolean => !push || remote !== undefined;

@@ -18,7 +18,13 @@ export async function send(
   operation: Operation,
 ): Promise<Uploaded> {
   const { cache } = group;
-  if (cache === undefined) return { objects: 0, bytes: 0, failed: failedRefs(state, tools) };
+  const outcome = (objects: number, bytes: number): Uploaded => ({
+    objects,
+    bytes,
+    failed: failedRefs(state, tools),
+    lost: new Set(state.faults.keys()),
+  });
+  if (cache === undefined) return outcome(0, 0);
   const sizes = new Map(going.map((wanted) => [wanted.key, cache.size(wanted.object) ?? 0]));
   // Big ones first: the small ones fill the gaps and the tail is short.
   const bySize = [...going].sort((a, b) => (sizes.get(b.key) ?? 0) - (sizes.get(a.key) ?? 0));
@@ -72,7 +78,7 @@ export async function send(
     meter.finish(whole);
     tools.ledger.save();
   }
-  return { objects, bytes, failed: failedRefs(state, tools) };
+  return outcome(objects, bytes);
 }
 
 /** DVC takes a listing in storage for proof that its files are there, for ever: one that is not whole stays here. */

@@ -1,18 +1,22 @@
 import { openCache } from '../dvc/cache.ts';
 import { HelperError } from '../model/error.ts';
-import type { RefName } from '../model/git.ts';
+import type { GitOid, RefName } from '../model/git.ts';
 import { type Key, parseKey } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
+import type { StorageConfig } from '../model/storage-config.ts';
 import { displayUrl } from '../report/printable.ts';
 import { countOf, formatBytes } from '../report/progress.ts';
 import { type DataMoverContext, openSession, type Session } from './context.ts';
 import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from './data-mover.ts';
 import { downloadGroup } from './download.ts';
 import { settleJournals } from './journal.ts';
-import { planFetch, planPush } from './plan.ts';
+import type { RunPlace } from './placed-output.ts';
+import { identityOf, planFetch, planPush } from './plan.ts';
+import { downloadRuns, uploadRuns } from './run-cache.ts';
 import { chooseWants, type FetchReport, type FetchResult, reportFetch, type WantedCommit } from './selection.ts';
 import { uploadGroup } from './upload.ts';
 import { reportHomeless, reportUnrecorded } from './upload-refusals.ts';
+import type { UploadTools } from './upload-tools.ts';
 
 /** Opens the data side. Starts nothing before it is asked to move something. */
 export async function openDataMover(context: DataMoverContext): Promise<DataMover> {
@@ -46,22 +50,19 @@ async function upload(
   reportUnrecorded(plan.unrecorded, settings, voice, failed);
 
   const all = new Set(request.refs.map(({ destination }) => destination));
+  const nothingGoes = (): boolean => failed.size > 0 && (request.atomic || failed.size === all.size);
+  const toolsFor = (place: { readonly storage: StorageConfig }): UploadTools => ({
+    ...session.toolsFor(place, 'upload'),
+    force: settings.forceUpload,
+    allowMissing: settings.allowMissing,
+    dryRun: request.dryRun,
+    failed: new Set(failed.keys()),
+    atomic: request.atomic,
+  });
   for (const group of plan.groups.values()) {
     // Data of refs that do not move is nobody's.
-    if (failed.size > 0 && (request.atomic || failed.size === all.size)) break;
-    const tools = session.toolsFor(group, 'upload');
-    const result = await uploadGroup(
-      group,
-      {
-        ...tools,
-        force: settings.forceUpload,
-        allowMissing: settings.allowMissing,
-        dryRun: request.dryRun,
-        failed: new Set(failed.keys()),
-        atomic: request.atomic,
-      },
-      operation,
-    );
+    if (nothingGoes()) break;
+    const result = await uploadGroup(group, toolsFor(group), operation);
     for (const [ref, reason] of result.failed) failed.set(ref, reason);
     if (result.objects > 0) {
       voice.say(
@@ -69,7 +70,24 @@ async function upload(
       );
     }
   }
+  if (settings.runCache && !nothingGoes()) {
+    const going = request.refs.filter(({ destination }) => !failed.has(destination));
+    const commits = await Promise.all(going.map(({ source }) => session.repository.resolve(source)));
+    for (const place of await runPlaces(session, commits)) await uploadRuns(place, toolsFor(place), operation);
+  }
   return failed;
+}
+
+/** The run caches of these commits' projects, each once. */
+async function runPlaces(session: Session, commits: readonly (GitOid | undefined)[]): Promise<Iterable<RunPlace>> {
+  const places = new Map<string, RunPlace>();
+  for (const commit of new Set(commits)) {
+    for (const place of commit === undefined ? [] : await session.projects.runPlaces(commit)) {
+      const identity = identityOf(place.storage, place.cache);
+      places.set(identity, { ...place, apart: [...(places.get(identity)?.apart ?? []), ...place.apart] });
+    }
+  }
+  return places.values();
 }
 
 async function download(session: Session, request: DownloadRequest, operation: Operation): Promise<DownloadResult> {
@@ -86,6 +104,13 @@ async function receive(
   const results: FetchResult[] = [];
   for (const group of plan.groups.values()) {
     results.push({ group, ...(await downloadGroup(group, session.toolsFor(group, 'download'), operation)) });
+  }
+  if (session.context.settings.runCache) {
+    const places = await runPlaces(
+      session,
+      wanted.map(({ commit }) => commit),
+    );
+    for (const place of places) await downloadRuns(place, session.toolsFor(place, 'download'), operation);
   }
   return { problems: plan.problems, results };
 }

@@ -28,7 +28,7 @@ export function reportMissing(group: Group, storage: Storage, state: UploadState
   const idle = missing.length - missed.length;
   if (idle > 0)
     tools.voice.detail(
-      `dvcexp: ${countOf(idle, 'object')} of earlier commits are gone: neither in the cache nor in ${storage.displayUrl}`,
+      `dvcexp: ${countOf(idle, 'object')} that no ref waits for are gone: neither in the cache nor in ${storage.displayUrl}`,
     );
   if (missed.length === 0) return;
   const lines = missed
@@ -83,5 +83,5 @@ export function failAll(state: UploadState, error: unknown, tools: UploadTools):
     if (tools.ledger.has(wanted.key) && !isListing(wanted.object.id)) continue;
     for (const ref of refsOf(wanted)) failed.set(ref, `dvc: data ${wordFor(error)}`);
   }
-  return { objects: 0, bytes: 0, failed };
+  return { objects: 0, bytes: 0, failed, lost: new Set(state.wanted.keys()) };
 }

@@ -1,4 +1,5 @@
 import type { RefName } from '../model/git.ts';
+import type { Key } from '../model/object.ts';
 import type { TransferTools } from './tools.ts';
 
 export interface UploadTools extends TransferTools {
@@ -15,4 +16,6 @@ export interface Uploaded {
   readonly bytes: number;
   /** Why refs must not be pushed, one short line each. */
   readonly failed: ReadonlyMap<RefName, string>;
+  /** Objects that are not whole in storage. */
+  readonly lost: ReadonlySet<Key>;
 }

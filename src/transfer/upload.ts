@@ -12,7 +12,7 @@ import { failAll, failedRefs, reportMissing, type UploadState } from './upload-f
 import type { Uploaded, UploadTools } from './upload-tools.ts';
 import { addLeaves, cachedListing, isMissed, listingsOf, readListing, type Wanted, wantedOf } from './wanted.ts';
 
-const nothing: Uploaded = { objects: 0, bytes: 0, failed: new Map() };
+const nothing: Uploaded = { objects: 0, bytes: 0, failed: new Map(), lost: new Set() };
 
 /** Brings one group's objects to its storage remote: leaves, then listings. Refs come after, and only if theirs are whole. */
 export async function uploadGroup(group: Group, tools: UploadTools, operation: Operation): Promise<Uploaded> {
@@ -31,10 +31,11 @@ export async function uploadGroup(group: Group, tools: UploadTools, operation: O
     const todo = await chooseUploads(group, storage, state, tools, operation);
     reportMissing(group, storage, state, tools);
     const failed = failedRefs(state, tools);
-    if (tools.atomic && failed.size > 0) return { ...nothing, failed };
+    if (tools.atomic && failed.size > 0) return { ...nothing, failed, lost: new Set(state.wanted.keys()) };
     const doomed = new Set([...failed.keys(), ...tools.failed]);
     const going = chooseGoing(todo, doomed, group);
-    if (tools.dryRun) return announce(group, going, storage, tools, failed);
+    if (tools.dryRun)
+      return announce(group, going, storage, tools, { ...nothing, failed, lost: new Set(state.faults.keys()) });
     return await send(group, going, storage, state, tools, operation);
   } catch (error) {
     if (isAbort(error)) throw error;
@@ -153,7 +154,7 @@ function announce(
   going: readonly Wanted[],
   storage: Storage,
   tools: UploadTools,
-  failed: ReadonlyMap<RefName, string>,
+  outcome: Uploaded,
 ): Uploaded {
   const bytes = going.reduce((sum, { object }) => sum + (group.cache?.size(object) ?? 0), 0);
   if (going.length > 0)
@@ -161,5 +162,5 @@ function announce(
       `dvcexp: would upload ${countOf(going.length, 'object')}, ${formatBytes(bytes)}, to ${storage.displayUrl}`,
     );
   for (const { key } of going) tools.voice.detail(`    ${key}`);
-  return { objects: 0, bytes: 0, failed };
+  return outcome;
 }

@@ -14,6 +14,7 @@ test('nothing set: the defaults', () => {
     history: 'new',
     allowMissing: false,
     requireStorage: false,
+    runCache: false,
     noCache: false,
     forceUpload: false,
     remote: undefined,

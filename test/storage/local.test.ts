@@ -33,17 +33,22 @@ testStorage('local', {
   bigBytes: 2 << 20,
 });
 
-test('objects have mode 0444 under any umask', async () => {
+test('objects have mode 0444 under any umask, entries of the run cache 0644', async () => {
   const storage = await openAt(join(fresh(), 'store'));
   const before = process.umask(0o077);
   try {
     await storage.write('ab/small', contentOf('x'), operation);
     await storage.write('ab/large', contentOf(noise(3 << 20)), operation);
+    await storage.write('runs/ab/entry', contentOf('x'), operation);
   } finally {
     process.umask(before);
   }
-  for (const key of ['ab/small', 'ab/large']) {
-    assert.equal(fs.statSync(join(storage.displayUrl, key)).mode & 0o7777, 0o444);
+  for (const [key, mode] of [
+    ['ab/small', 0o444],
+    ['ab/large', 0o444],
+    ['runs/ab/entry', 0o644],
+  ] as const) {
+    assert.equal(fs.statSync(join(storage.displayUrl, key)).mode & 0o7777, mode, key);
   }
 });
 
