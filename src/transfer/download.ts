@@ -4,6 +4,7 @@ import { isListing, type Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import { isCloudVersioned } from '../model/storage-config.ts';
 import { displayUrl } from '../report/printable.ts';
+import { countOf } from '../report/progress.ts';
 import type { Storage } from '../storage/remote.ts';
 import { adaptiveLimit, fixedLimit, forEachConcurrent, type Limit } from './concurrent.ts';
 import { type Breakage, type DamageReport, openDamageReport, refusedListing } from './download-faults.ts';
@@ -101,16 +102,10 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     }
   } catch (error) {
     if (isAbort(error)) throw error;
-    const failed = [...state.wanted.values()].filter(({ object }) => cache?.size(object) === undefined);
-    state.broken.push(...failed);
-    // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
-    const unsupported = error instanceof HelperError && error.code === 'unsupported';
-    state.breakage = unsupported ? 'unsupported' : 'passing';
-    if (error instanceof HelperError && error.code === 'auth') state.refusal = error;
-    else if (unsupported) tools.voice.warn(error.message, ...error.hints);
-    else tools.voice.fail(error);
+    tellFailure(error, cache, state, tools);
   } finally {
     state.damage.finish();
+    tellIdle(group, state, tools);
     if (state.absent.some(({ key }) => tools.ledger.has(key))) tools.ledger.forget();
     tools.ledger.save();
   }
@@ -123,6 +118,30 @@ export async function downloadGroup(group: Group, tools: DownloadTools, operatio
     refusal: state.refusal,
     describe: describeHere,
   };
+}
+
+/** Everything that is not here is broken. Says why, but for a refusal. */
+function tellFailure(error: unknown, cache: Cache | undefined, state: State, { voice }: DownloadTools): void {
+  const failed = [...state.wanted.values()].filter(({ object }) => cache?.size(object) === undefined);
+  if (error instanceof HelperError && !failed.some(isMissed)) {
+    voice.detail(`dvcexp: ${error.message}`);
+    return;
+  }
+  state.broken.push(...failed);
+  // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
+  const unsupported = error instanceof HelperError && error.code === 'unsupported';
+  state.breakage = unsupported ? 'unsupported' : 'passing';
+  if (error instanceof HelperError && error.code === 'auth') state.refusal = error;
+  else if (unsupported) voice.warn(error.message, ...error.hints);
+  else voice.fail(error);
+}
+
+/** Imports and what is never pushed are looked for and not missed: one line for who asks for details. */
+function tellIdle({ storage }: Group, { absent }: State, { voice }: DownloadTools): void {
+  const idle = absent.filter((wanted) => !isMissed(wanted));
+  if (idle.length === 0) return;
+  const what = `${countOf(idle.length, 'object')} of imports and of outputs that are never pushed`;
+  voice.detail(`dvcexp: ${displayUrl(storage.url)} has not got ${what}; 'dvc pull' brings imports from their source`);
 }
 
 function listingBytes(cache: Cache | undefined, state: State, key: Key): Uint8Array | undefined {

@@ -30,7 +30,7 @@ before(() => {
   mkdirSync(`${project}/.dvc`);
   writeFileSync(
     `${project}/.dvc/config`,
-    '[core]\nremote = one\n[\'remote "one"\']\nurl = /storage/one\n[\'remote "two"\']\nurl = /storage/two\n',
+    '[core]\nremote = one\n[\'remote "one"\']\nurl = /storage/one\n[\'remote "two"\']\nurl = /storage/two\n[\'remote "three"\']\nurl = /storage/three\n',
   );
   writeFileSync(`${project}/.dvc/.gitignore`, '/cache\n');
   track(project, 'model', 'm1');
@@ -51,6 +51,12 @@ before(() => {
   commit('inner');
   writeFileSync(`${project}/broken.dvc`, 'outs: [\n');
   commit('broken');
+  world.git(project, 'checkout', '-qf', commits.tip ?? '');
+  track(project, 'left', 'left');
+  track(project, 'right', 'right');
+  writeFileSync(`${project}/right.dvc`, '  remote: Two\n', { flag: 'a' });
+  writeFileSync(`${project}/.gitignore`, '/left\n/right\n');
+  commit('split');
   repository = openRepository({ cwd: project, env: world.env, signal: new AbortController().signal });
 });
 after(async () => {
@@ -116,6 +122,18 @@ test('another storage remote can take the place of the default', async () => {
   assert.deepEqual(shape(await plan('tip', ['between'], { remote: 'two' })), ['/storage/two model required']);
   const unknown = await plan('tip', ['between'], { remote: 'nosuch' });
   assert.match(unknown.problems.get(main)?.message ?? '', /'nosuch' is not configured/);
+});
+
+test('outputs with a storage remote of their own keep it, whatever takes the place of the default one', async () => {
+  for (const [remote, place] of [
+    [undefined, 'one'],
+    ['two', 'two'],
+    ['three', 'three'],
+  ] as const) {
+    const found = shape(await plan('split', ['tip'], remote === undefined ? {} : { remote })).sort();
+    const expected = [`/storage/${place} left required`, '/storage/two right required'];
+    assert.deepEqual(found, expected.sort(), remote);
+  }
 });
 
 test('every DVC project of the commit counts, each with its own configuration', async () => {

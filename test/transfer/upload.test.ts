@@ -230,6 +230,30 @@ test('wrong bytes from storage never enter the cache, and hold their listing bac
   assert.ok(cache.size(a) === undefined && cache.size(dir) === undefined);
 });
 
+test('storage that is down disturbs nobody who misses nothing in it', async () => {
+  const a = await file('a');
+  const needs = group({ object: a, path: 'imported', refs: [] }).needs;
+  cache = openCache(join(directory, 'second'), { shared: undefined, fsyncObjects: false });
+  const down = async (): Promise<never> => {
+    throw new HelperError('unavailable', 'storage is down');
+  };
+  const quiet = { ...tools(openMemoryStorage(), { open: down }), directory: join(directory, 'git') };
+  const received = await downloadGroup({ storage: config, cache, needs }, quiet, operation);
+  assert.deepEqual([received.broken, received.breakage, said], [[], undefined, '']);
+  const gone = { ...quiet, open: async () => openMemoryStorage() };
+  const loud = {
+    ...gone,
+    voice: openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 2 }),
+  };
+  assert.deepEqual((await downloadGroup({ storage: config, cache, needs }, gone, operation)).absent, []);
+  assert.equal(said, '');
+  await downloadGroup({ storage: config, cache, needs }, loud, operation);
+  assert.match(
+    said,
+    /memory:\/\/s has not got 1 object of imports and of outputs that are never pushed; 'dvc pull' brings/,
+  );
+});
+
 test('a listing that was not sent is not vouched for: the next push sends it', async () => {
   const [a, gone] = [await file('a'), await file('gone')];
   const whole = await folder({ a });
