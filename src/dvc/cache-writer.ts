@@ -1,38 +1,29 @@
 import { lstatSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { HelperError } from '../model/error.ts';
+import { HelperError, isAbort } from '../model/error.ts';
 import { type DvcObject, type Key, keyOf } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import { printable } from '../report/printable.ts';
 import type { CacheDirectories } from './cache-directories.ts';
 import { diskError } from './cache-error.ts';
 import { isWhole } from './cache-reader.ts';
-import { type FollowingHash, followFrom, followHash } from './following-hash.ts';
-import { createHasher, digestOf, isNamed } from './hash.ts';
+import { digestOf, isNamed } from './hash.ts';
 import { interruptible } from './interruptible.ts';
+import { openPartialFiles } from './partial-files.ts';
+import { createReceiver } from './receiver.ts';
 import { createTemporaryFile, namesIn, removeStaleTemporaries, type TemporaryFile } from './temporary-file.ts';
 
 /** The writing half of the cache; see Cache. */
 export interface CacheWriter {
   write(object: DvcObject, bytes: AsyncIterable<Uint8Array> | Uint8Array, operation: Operation): Promise<number>;
+  receive(object: DvcObject, read: (start: number) => AsyncIterable<Uint8Array>, operation: Operation): Promise<number>;
   remove(path: string): void;
   removeStaleTemporaries(): void;
 }
 
-/** Bytes. An object up to this size is gathered, checked and then written at once, a larger one in such batches. */
-const batchSize = 2 ** 18;
-
-/** Takes the bytes of one object as they come. Either `finish` or `abandon` ends it. */
-interface Receiver {
-  /** A promise when the disk has to be waited for before the next chunk. */
-  take(chunk: Uint8Array): Promise<void> | undefined;
-  /** Bytes received. */
-  finish(): Promise<number>;
-  abandon(): void;
-}
-
 export function createCacheWriter(directories: CacheDirectories, fsyncObjects: boolean): CacheWriter {
   const pathOf = (key: Key): string => join(directories.root, key);
+  const partials = openPartialFiles(directories);
 
   const placeWhole = async (object: DvcObject, bytes: Uint8Array): Promise<number> => {
     requireNamed(object, digestOf(object.kind, bytes));
@@ -50,56 +41,12 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
     return bytes.length;
   };
 
-  const createReceiver = (object: DvcObject): Receiver => {
-    const key = keyOf(object);
-    const hasher = createHasher(object.kind);
-    let file: TemporaryFile | undefined;
-    let batch: Uint8Array[] = [];
-    let batched = 0;
-    let written = 0;
-    // Takes over from the hasher once the object turns out to be big.
-    let following: FollowingHash | undefined;
-
-    const flush = async (): Promise<void> => {
-      file ??= createTemporaryFile(directories, key);
-      const appended = file.append(batch, batched);
-      // Hashing uses the time the disk takes.
-      const hashed = batch.map((chunk) => (following ?? hasher).update(chunk));
-      await Promise.all([appended, ...hashed]);
-      const before = written;
-      written += batched;
-      if (object.kind === 'md5' && before < followFrom && written >= followFrom)
-        following = followHash(file.path, written);
-      batch = [];
-      batched = 0;
-    };
-    return {
-      take(chunk) {
-        batched += chunk.length;
-        const full = batched >= batchSize;
-        // What waits for more is kept beyond the time that the chunk is ours.
-        if (chunk.length > 0) batch.push(full ? chunk : Buffer.from(chunk));
-        return full ? flush() : undefined;
-      },
-      async finish() {
-        if (file === undefined)
-          return placeWhole(object, batch.length === 1 && batch[0] ? batch[0] : Buffer.concat(batch));
-        if (batched > 0) await flush();
-        requireNamed(object, following === undefined ? hasher.digest() : await following.digest());
-        const path = pathOf(key);
-        if (sizeAt(path) === written && (await isWhole(object, path, written))) {
-          file.discard();
-          return written;
-        }
-        if (fsyncObjects) await file.sync();
-        file.publish(path);
-        return written;
-      },
-      abandon() {
-        following?.close();
-        file?.discard();
-      },
-    };
+  const placeFile = async (object: DvcObject, file: TemporaryFile, size: number, digest: string): Promise<void> => {
+    requireNamed(object, digest);
+    const path = pathOf(keyOf(object));
+    if (sizeAt(path) === size && (await isWhole(object, path, size))) return file.discard();
+    if (fsyncObjects) await file.sync();
+    file.publish(path);
   };
 
   /** What the disk says, for people. What the source of the bytes says passes by here. */
@@ -111,21 +58,48 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
     }
   };
 
+  const receive = async (
+    object: DvcObject,
+    begun: TemporaryFile | undefined,
+    read: (start: number) => AsyncIterable<Uint8Array>,
+    operation: Operation,
+    mayKeep: (error: unknown) => boolean,
+  ): Promise<number> => {
+    const receiver = createReceiver(object, {
+      begun,
+      create: () => partials.create(object),
+      placeSmall: (bytes) => placeWhole(object, bytes),
+      place: (file, size, digest) => placeFile(object, file, size, digest),
+      keep: (file, bytes) => partials.keep(object, file, bytes),
+    });
+    try {
+      await onDisk(object, () => receiver.begin(operation));
+      for await (const chunk of interruptible(read(receiver.start), operation)) {
+        const full = receiver.take(chunk);
+        if (full !== undefined) await onDisk(object, () => full);
+      }
+      return await onDisk(object, () => receiver.finish());
+    } catch (error) {
+      receiver.abandon(mayKeep(error));
+      throw error;
+    }
+  };
+
   return {
     async write(object, bytes, operation) {
       operation.signal.throwIfAborted();
       if (bytes instanceof Uint8Array) return onDisk(object, () => placeWhole(object, bytes));
-      const receiver = createReceiver(object);
-      try {
-        for await (const chunk of interruptible(bytes, operation)) {
-          const full = receiver.take(chunk);
-          if (full !== undefined) await onDisk(object, () => full);
-        }
-        return await onDisk(object, () => receiver.finish());
-      } catch (error) {
-        receiver.abandon();
-        throw error;
-      }
+      return receive(
+        object,
+        undefined,
+        () => bytes,
+        operation,
+        () => false,
+      );
+    },
+    async receive(object, read, operation) {
+      operation.signal.throwIfAborted();
+      return receive(object, partials.take(object), read, operation, mayPass);
     },
     remove(path) {
       try {
@@ -142,6 +116,11 @@ export function createCacheWriter(directories: CacheDirectories, fsyncObjects: b
       }
     },
   };
+}
+
+/** True for what says nothing about the bytes so far, nor about the disk they are on. */
+function mayPass(error: unknown): boolean {
+  return isAbort(error) || (error instanceof HelperError && (error.code === 'unavailable' || error.code === 'auth'));
 }
 
 function requireNamed(object: DvcObject, digest: string): void {

@@ -34,6 +34,15 @@ export interface Cache {
    */
   write(object: DvcObject, bytes: AsyncIterable<Uint8Array> | Uint8Array, operation: Operation): Promise<number>;
   /**
+   * As `write`, of bytes that can be asked for from any place. What came of a big object before a run broke off (it was
+   * stopped, killed, or `read` threw `unavailable` or `auth`) stays beside the object's place, under a name that nobody
+   * takes for an object, and is gone on from; the hash is of the whole. Two processes never go on with the same bytes.
+   *
+   * @param read the object's bytes from `start` on
+   * @returns bytes of the object
+   */
+  receive(object: DvcObject, read: (start: number) => AsyncIterable<Uint8Array>, operation: Operation): Promise<number>;
+  /**
    * Removes the object when its bytes are not those of its name, for what a crash of the machine may have torn.
    *
    * @returns true when it was damaged
@@ -41,7 +50,10 @@ export interface Cache {
   removeDamaged(object: DvcObject): Promise<boolean>;
   /** Runs of stages that DVC remembers beside the objects. */
   readonly runs: RunCache;
-  /** Removes temporary files that killed runs of this program left more than a day ago. Never throws. */
+  /**
+   * Removes temporary files that killed runs of this program left more than a day ago, and parts of big objects that
+   * nobody went on with for three. Never throws.
+   */
   removeStaleTemporaries(): void;
 }
 
@@ -83,6 +95,7 @@ export function openCache(directory: string, options: CacheOptions): Cache {
       return readWhole(object, pathOf(object), size);
     },
     write: writer.write,
+    receive: writer.receive,
     async removeDamaged(object) {
       const path = pathOf(object);
       const size = sizeOf(path);

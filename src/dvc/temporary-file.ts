@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  constants,
   fchmodSync,
+  fstatSync,
   fsync,
   lstatSync,
   openSync,
@@ -11,14 +13,17 @@ import {
   writeSync,
   writev,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { promisify } from 'node:util';
 import type { Key } from '../model/object.ts';
 import type { CacheDirectories } from './cache-directories.ts';
+import { isSpent, partialOf, written } from './partial-name.ts';
 
-/** A new file beside the place where an object will be. Either `publish` or `discard` ends it. */
+/** A file beside the place where an object will be. `publish`, `keep` or `discard` ends it. */
 export interface TemporaryFile {
   readonly path: string;
+  /** Bytes that were in it when it was opened. */
+  readonly begun: number;
   /** Appends chunks of together `size` bytes. One at a time. */
   append(chunks: readonly Uint8Array[], size: number): Promise<void>;
   /** The same without giving way to other work; three times cheaper for a small file. */
@@ -27,6 +32,8 @@ export interface TemporaryFile {
   sync(): Promise<void>;
   /** Makes the file the object at `path`, over what is there. */
   publish(path: string): void;
+  /** Leaves the file, under a name by which a later run finds what came of the object. Never throws. */
+  keep(): void;
   /** Removes the file. Never throws, and may be called in any state before a successful `publish`. */
   discard(): void;
 }
@@ -41,19 +48,50 @@ const writevAsync = promisify(writev);
 const fsyncAsync = promisify(fsync);
 
 /** Nobody else may read it until it is checked, and no link is followed: the name is new. Throws what the disk says. */
-export function createTemporaryFile(directories: CacheDirectories, key: Key): TemporaryFile {
-  const { path, file } = openNew(directories, key);
+export function createTemporaryFile(
+  directories: CacheDirectories,
+  key: Key,
+  name: string = `.${randomBytes(16).toString('base64url')}.dvcexp.tmp`,
+): TemporaryFile {
+  const { path, file } = openNew(directories, key, name);
+  return temporaryFile(path, file, 0);
+}
+
+/** The file at `path`, which is ours, with what is in it. Throws what the disk says. */
+export function reopenTemporaryFile(path: string): TemporaryFile {
+  const flags = constants.O_WRONLY | constants.O_APPEND | (constants.O_NOFOLLOW ?? 0);
+  const file = openSync(path, flags);
+  try {
+    return temporaryFile(path, file, fstatSync(file).size);
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+}
+
+function temporaryFile(path: string, file: number, begun: number): TemporaryFile {
+  const name = path.slice(path.lastIndexOf(sep) + 1);
+  written.add(name);
   let isOpen = true;
   const close = (): void => {
     if (!isOpen) return;
     isOpen = false;
+    written.delete(name);
     closeSync(file);
+  };
+  const closeQuietly = (): void => {
+    try {
+      close();
+    } catch {
+      // The error that brought us here is the one to tell.
+    }
   };
   const appendNow = (bytes: Uint8Array): void => {
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
   };
   return {
     path,
+    begun,
     appendNow,
     async append(chunks, size) {
       const { bytesWritten } = await writevAsync(file, chunks);
@@ -67,20 +105,21 @@ export function createTemporaryFile(directories: CacheDirectories, key: Key): Te
       close();
       renameSync(path, target);
     },
+    keep: closeQuietly,
     discard() {
-      try {
-        close();
-      } catch {
-        // The error that brought us here is the one to tell.
-      }
+      closeQuietly();
       rmQuietly(path);
     },
   };
 }
 
-function openNew(directories: CacheDirectories, key: Key): { readonly path: string; readonly file: number } {
+function openNew(
+  directories: CacheDirectories,
+  key: Key,
+  name: string,
+): { readonly path: string; readonly file: number } {
   for (let tried = 1; ; tried++) {
-    const path = join(directories.prepare(key), `.${randomBytes(16).toString('base64url')}.dvcexp.tmp`);
+    const path = join(directories.prepare(key), name);
     try {
       return { path, file: openSync(path, 'wx', 0o600) };
     } catch (error) {
@@ -92,14 +131,19 @@ function openNew(directories: CacheDirectories, key: Key): { readonly path: stri
   }
 }
 
-/** Removes the temporary files in `directory` that nobody has written to for a day. Never throws. */
+/** Removes the temporary files in `directory` that nobody has written to for a day, or will want. Never throws. */
 export function removeStaleTemporaries(directory: string): void {
   for (const name of namesIn(directory)) {
-    if (!namePattern.test(name)) continue;
+    if (!name.endsWith('.dvcexp.tmp')) continue;
     const path = join(directory, name);
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat?.isFile() && Date.now() - stat.mtimeMs > staleMs) rmQuietly(path);
+    if (partialOf(name) === undefined ? namePattern.test(name) && isStale(path) : isSpent(directory, name))
+      rmQuietly(path);
   }
+}
+
+function isStale(path: string): boolean {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && Date.now() - stat.mtimeMs > staleMs;
 }
 
 /** Empty when the directory cannot be read. */

@@ -4,8 +4,6 @@ import type { Operation, TransferOperation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import type { Wanted } from './wanted.ts';
 
-const tries = 3;
-
 /**
  * Brings one object into the cache, from under its name or, on a cloud-versioned storage remote, from the first of its
  * sources that has it. Throws `missing` when there is none, `corrupt` when the bytes are not the object's.
@@ -19,11 +17,11 @@ export async function placeObject(
   cache: Cache,
   operation: TransferOperation,
 ): Promise<number> {
-  if (!versioned) return place(wanted, () => storage.read(wanted.key, operation), cache, operation);
+  if (!versioned) return place(wanted, (start) => storage.read(wanted.key, { ...operation, start }), cache, operation);
   let fault = new HelperError('missing', `no version of object ${wanted.object.id} is recorded`);
   for (const { key, version } of wanted.sources ?? []) {
     try {
-      return await place(wanted, () => storage.read(key, { ...operation, version }), cache, operation);
+      return await place(wanted, (start) => storage.read(key, { ...operation, version, start }), cache, operation);
     } catch (error) {
       if (!(error instanceof HelperError) || (error.code !== 'missing' && error.code !== 'corrupt')) throw error;
       fault = error;
@@ -32,21 +30,18 @@ export async function placeObject(
   throw fault;
 }
 
-/** A stream that breaks in the middle is started anew: only whole objects count. */
+/** Bytes that are not the object's own are fetched once more, all of them. */
 async function place(
   { object }: Wanted,
-  read: () => AsyncIterable<Uint8Array>,
+  read: (start: number) => AsyncIterable<Uint8Array>,
   cache: Cache,
   operation: Operation,
 ): Promise<number> {
-  for (let tried = 1; ; tried++) {
-    try {
-      return await cache.write(object, read(), operation);
-    } catch (error) {
-      const again =
-        error instanceof HelperError && (error.code === 'unavailable' || error.code === 'corrupt') && tried < tries;
-      if (!again || (error.code === 'corrupt' && tried > 1)) throw error;
-    }
+  try {
+    return await cache.receive(object, read, operation);
+  } catch (error) {
+    if (!(error instanceof HelperError) || error.code !== 'corrupt') throw error;
+    return await cache.write(object, read(0), operation);
   }
 }
 

@@ -115,6 +115,11 @@ export function strangersIn(directory: string): string[] {
   return filesBelow(directory).filter((file) => !objects.has(file));
 }
 
+/** What an interrupted fetch leaves of a big object in a cache, for the next one to go on with. */
+export function isPartial(path: string): boolean {
+  return /\/\.[0-9a-f]{32}\.[\w.-]+\.dvcexp\.tmp$/.test(path);
+}
+
 /** Objects whose bytes are not those of their name. */
 export function damagedIn(directory: string): string[] {
   return [...objectsIn(directory)].filter(([key, md5]) => nameOf(key) !== md5).map(([key]) => key);

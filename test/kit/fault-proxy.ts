@@ -38,14 +38,21 @@ export interface FaultProxy {
   rules: Rule[];
   /** Every request, in order. */
   readonly seen: Seen[];
-  readonly counts: { inFlight: number; mostInFlight: number; connections: number };
+  /** `sent`: bytes of bodies to the service, `received`: from it. */
+  readonly counts: {
+    inFlight: number;
+    mostInFlight: number;
+    connections: number;
+    sent: number;
+    received: number;
+  };
   close(): Promise<void>;
 }
 
 export async function openFaultProxy(upstream: { host?: string; port: number }): Promise<FaultProxy> {
   const host = upstream.host ?? '127.0.0.1';
   const seen: Seen[] = [];
-  const counts = { inFlight: 0, mostInFlight: 0, connections: 0 };
+  const counts = { inFlight: 0, mostInFlight: 0, connections: 0, sent: 0, received: 0 };
   const proxy = { rules: [] as Rule[] };
   const server = http.createServer((request, response) => {
     const url = request.url ?? '/';
@@ -57,7 +64,7 @@ export async function openFaultProxy(upstream: { host?: string; port: number }):
     });
     const rule = proxy.rules.find((each) => each.times !== 0 && each.match.test(`${request.method} ${url}`));
     if (rule?.times !== undefined) rule.times -= 1;
-    setTimeout(() => serve(request, response, rule, { host, port: upstream.port }), rule?.delayMs ?? 0);
+    setTimeout(() => serve(request, response, rule, { host, port: upstream.port }, counts), rule?.delayMs ?? 0);
   });
   server.on('connection', () => {
     counts.connections += 1;
@@ -97,6 +104,7 @@ function serve(
   response: http.ServerResponse,
   rule: Rule | undefined,
   upstream: { host: string; port: number },
+  counts: FaultProxy['counts'],
 ): void {
   // What nobody reads would hide that the client has gone.
   if (rule?.hang === true) return void request.resume();
@@ -110,11 +118,12 @@ function serve(
   const path = (request.url ?? '/').replace(/^http:\/\/[^/]+/, '');
   const onward = http.request({ ...upstream, agent, method: request.method ?? 'GET', path, headers: request.headers });
   onward.on('error', () => response.destroy());
-  onward.on('response', (answer) => passBack(answer, response, rule ?? { match: /x/ }));
+  onward.on('response', (answer) => passBack(answer, response, rule ?? { match: /x/ }, counts));
   let sent = 0;
   request.on('data', (chunk: Buffer) => {
     corrupt(chunk, rule?.corruptRequestAt, sent);
     sent += chunk.length;
+    counts.sent += chunk.length;
     if (rule?.dropRequestAfter !== undefined && sent >= rule.dropRequestAfter) {
       onward.destroy();
       request.socket.resetAndDestroy();
@@ -138,7 +147,12 @@ function corrupt(chunk: Buffer, place: number | undefined, at: number): void {
   }
 }
 
-function passBack(answer: http.IncomingMessage, response: http.ServerResponse, rule: Rule): void {
+function passBack(
+  answer: http.IncomingMessage,
+  response: http.ServerResponse,
+  rule: Rule,
+  counts: FaultProxy['counts'],
+): void {
   const headers = { ...answer.headers };
   if (rule.truncateTo !== undefined) {
     headers['content-length'] = String(rule.truncateTo);
@@ -152,6 +166,7 @@ function passBack(answer: http.IncomingMessage, response: http.ServerResponse, r
     corrupt(chunk, rule.corruptAt, at);
     const part = chunk.subarray(0, Math.max(0, most - at));
     at += chunk.length;
+    counts.received += part.length;
     if (part.length > 0 && !response.write(part)) {
       answer.pause();
       response.once('drain', () => answer.resume());

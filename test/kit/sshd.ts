@@ -128,6 +128,8 @@ export interface Spoiler {
   readonly port: number;
   /** Connections so far. */
   readonly connections: number;
+  /** Bytes that have passed in both directions so far. */
+  readonly passed: number;
   /** After so many more bytes in both directions: all connections are cut, once; or nothing passes any more. */
   spoil(how: 'cut' | 'stall', afterBytes: number): void;
   /** Passes everything again, on connections to come. */
@@ -139,6 +141,7 @@ export async function openSpoiler(upstream: number): Promise<Spoiler> {
   const sockets = new Set<Socket>();
   let spoiled: { readonly how: 'cut' | 'stall'; left: number } | undefined;
   let connections = 0;
+  let passed = 0;
   const server = createServer((near) => {
     connections += 1;
     const far = connect(upstream, '127.0.0.1');
@@ -154,7 +157,10 @@ export async function openSpoiler(upstream: number): Promise<Spoiler> {
       });
       from.on('data', (chunk) => {
         if (spoiled !== undefined) spoiled.left -= chunk.length;
-        if (spoiled === undefined || spoiled.left > 0) return void to.write(chunk);
+        if (spoiled === undefined || spoiled.left > 0) {
+          passed += chunk.length;
+          return void to.write(chunk);
+        }
         if (spoiled.how === 'stall') return;
         spoiled = undefined;
         for (const socket of sockets) socket.resetAndDestroy();
@@ -166,6 +172,9 @@ export async function openSpoiler(upstream: number): Promise<Spoiler> {
     port: (server.address() as AddressInfo).port,
     get connections() {
       return connections;
+    },
+    get passed() {
+      return passed;
     },
     spoil(how, afterBytes) {
       spoiled = { how, left: afterBytes };
