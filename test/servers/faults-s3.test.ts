@@ -304,11 +304,12 @@ for (const end of ['interrupt', 'killHelper'] as const) {
     assert.notEqual(pushed.code, 0);
     assert.doesNotMatch(pushed.stderr, insides);
     await nothingPushed();
-    if (end === 'interrupt') {
-      const { text } = await weed.request('GET', `/${bucket}`, 'uploads=');
-      assert.ok(!text.includes(prefix), `the begun upload is taken back: ${text}`);
-    }
+    const uploads = async (): Promise<string> => (await weed.request('GET', `/${bucket}`, 'uploads=')).text;
+    assert.ok((await uploads()).includes(prefix), 'the begun upload waits for the next push');
+    proxy.seen.length = 0;
     await pushesNow();
+    assert.ok(!seen(/^POST .*\?uploads=/), 'the next push began a new one');
+    assert.ok(!(await uploads()).includes(prefix), 'it is still there');
   });
 
   test(`fetch: ${what} in the middle of an object`, { timeout: 90_000 }, async () => {

@@ -11,6 +11,7 @@ import { type Client, openClient } from './client.ts';
 import { element } from './failure.ts';
 import { parsePage } from './listing.ts';
 import { readS3Settings, type S3Settings } from './settings.ts';
+import { tidy } from './unfinished.ts';
 import { uploadObject } from './upload.ts';
 
 /** Bytes of objects that the whole process holds at once, over all S3 storage remotes. */
@@ -26,6 +27,8 @@ export const openS3Storage: OpenStorage = async (config, context) => {
   const client = openClient(settings, context);
   const stat = openStat(settings, client);
   const { createHeaders, objectHeaders } = settings;
+  const { uploads } = context;
+  let tidied: Promise<void> | undefined;
   const common = { client, budget: memory, objectHeaders };
   return {
     displayUrl: settings.displayUrl,
@@ -51,7 +54,10 @@ export const openS3Storage: OpenStorage = async (config, context) => {
     async write(key, content, { signal, moved }) {
       signal.throwIfAborted();
       const action = `cannot write to '${settings.displayUrl}'`;
-      await uploadObject({ ...common, key: requireKey(key), action, content, createHeaders, signal, moved });
+      tidied ??= uploads && tidy(client, uploads, action);
+      // Before anything is noted, under a key that may be among them.
+      await tidied;
+      await uploadObject({ ...common, key: requireKey(key), action, content, createHeaders, uploads, signal, moved });
     },
     async close() {
       client.close();
