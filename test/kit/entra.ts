@@ -21,8 +21,8 @@ export interface Entra {
   readonly machineUrl: string;
   /** Every request for a token: grant, `managed` among them. */
   readonly asked: string[];
-  /** Seconds until the next tokens really end, whatever is said of them. */
-  lifetimeS: number;
+  /** Seconds until the next tokens really end, whatever is said of them; an hour where there is none left. */
+  lifetimes: number[];
   /** Answered that many times in place of a token. */
   refusals: number;
   close(): Promise<void>;
@@ -45,7 +45,7 @@ export function makeToken(lifetimeS: number): string {
 }
 
 export async function startEntra({ cert, key }: Certificate): Promise<Entra> {
-  const entra = { asked: [] as string[], lifetimeS: 3600, refusals: 0 };
+  const entra = { asked: [] as string[], lifetimes: [] as number[], refusals: 0 };
   const authority = https.createServer(
     { cert: readFileSync(cert), key: readFileSync(key) },
     async (request, response) => {
@@ -83,7 +83,7 @@ export async function startEntra({ cert, key }: Certificate): Promise<Entra> {
         token_type: 'Bearer',
         expires_in: 3600,
         ext_expires_in: 3600,
-        access_token: makeToken(entra.lifetimeS),
+        access_token: makeToken(entra.lifetimes.shift() ?? 3600),
       });
     },
   );
@@ -91,7 +91,7 @@ export async function startEntra({ cert, key }: Certificate): Promise<Entra> {
     entra.asked.push(`managed ${new URL(request.url ?? '', 'http://x').searchParams.get('resource')}`);
     const known = request.headers['x-identity-header'] === identityHeader;
     const body = {
-      access_token: makeToken(entra.lifetimeS),
+      access_token: makeToken(entra.lifetimes.shift() ?? 3600),
       expires_on: String(Math.floor(Date.now() / 1000) + 3600),
       resource: 'https://storage.azure.com',
       token_type: 'Bearer',

@@ -33,7 +33,7 @@ after(async () => {
 // The library looks at the process itself for what a machine of Azure has, and for programs.
 const kept = { ...process.env };
 beforeEach(() => {
-  Object.assign(entra, { lifetimeS: 3600, refusals: 0 });
+  Object.assign(entra, { lifetimes: [], refusals: 0 });
   entra.asked.length = 0;
   proxy.seen.length = 0;
   // Nobody outside this machine is asked: a closed port stands in for what a cloud has beside its machines.
@@ -110,7 +110,7 @@ test('an authority that is busy is asked again; one that is away says so', async
 });
 
 test('a token that ends in the middle of a transfer is renewed', { timeout: 60_000 }, async () => {
-  entra.lifetimeS = 1;
+  entra.lifetimes = [1];
   await using(open(principal), async (storage) => {
     const bytes = noise(30 << 20);
     const slow: Content = {
@@ -118,7 +118,6 @@ test('a token that ends in the middle of a transfer is renewed', { timeout: 60_0
       async *open() {
         yield bytes.subarray(0, 10 << 20);
         await new Promise((resolve) => setTimeout(resolve, 2500));
-        entra.lifetimeS = 3600;
         yield bytes.subarray(10 << 20);
       },
     };
@@ -129,7 +128,7 @@ test('a token that ends in the middle of a transfer is renewed', { timeout: 60_0
 });
 
 test('a service that takes no token at all is asked twice and no more', async () => {
-  entra.lifetimeS = -1;
+  entra.lifetimes = [-1, -1];
   await using(open(principal), async (storage) => {
     const words = /AuthenticationFailed[\s\S]*come from the service principal of storage remote 'store'/;
     await assert.rejects(storage.stat(key, operation), failsWith('auth', words));
