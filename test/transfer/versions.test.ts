@@ -5,12 +5,13 @@ import { after, before, test } from 'node:test';
 import { openRepository, type Repository } from '../../src/git/repository.ts';
 import type { GitOid, RefName } from '../../src/model/git.ts';
 import { keyOf } from '../../src/model/object.ts';
-import { readSettings } from '../../src/model/settings.ts';
+import { readSettings, type Settings } from '../../src/model/settings.ts';
 import { openVoice } from '../../src/report/voice.ts';
 import { type Downloaded, downloadGroup } from '../../src/transfer/download.ts';
 import { openLedger } from '../../src/transfer/ledger.ts';
 import { type Plan, planFetch, planPush } from '../../src/transfer/plan.ts';
 import { openProjects } from '../../src/transfer/projects.ts';
+import { reportUnrecorded } from '../../src/transfer/upload-refusals.ts';
 import { type MemoryStorage, openMemoryStorage } from '../kit/memory-storage.ts';
 import { openWorld, type World } from '../kit/world.ts';
 
@@ -197,4 +198,33 @@ test('nothing of a cloud-versioned storage remote is vouched for under an object
   assert.ok(group !== undefined);
   const [need] = [...group.needs.values()];
   assert.ok(need !== undefined && !openLedger(world.path('git'), group.storage, 1000).has(keyOf(need.object)));
+});
+
+test('what a push without versions is told: paths and the way out, for a branch and for an experiment', async () => {
+  const experiment = `refs/exps/${'a'.repeat(2)}/${'b'.repeat(38)}/e` as RefName;
+  const { unrecorded: found } = await push(commit(versioned('store'), { 'a.dvc': file('a') }));
+  const tell = (refs: readonly RefName[], extra: Partial<Settings> = {}): [string, Map<RefName, string>] => {
+    said = '';
+    const voice = openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 1 });
+    const failed = new Map<RefName, string>();
+    const settings = { ...readSettings(() => undefined, {}), ...extra };
+    reportUnrecorded(
+      found.map(({ edge, storage }) => ({ edge: { ...edge, refs }, storage })),
+      settings,
+      voice,
+      failed,
+    );
+    return [said, failed];
+  };
+  const [words, failed] = tell([main]);
+  assert.match(
+    words,
+    /^error: 1 output has no version .* 'store' \(s3:\/\/bucket\/store\):\n {4}x\nhint: upload with 'dvc push'/,
+  );
+  assert.doesNotMatch(words, /experiment/);
+  assert.deepEqual([...failed], [[main, 'dvc: data without a recorded version']]);
+  assert.match(tell([experiment])[0], /hint: an experiment needs a branch for that: dvc exp branch/);
+  const [warning, none] = tell([main], { allowMissing: true });
+  assert.match(warning, /^warning: 1 output has no version recorded .*, the first is 'x'\n$/);
+  assert.equal(none.size, 0);
 });
