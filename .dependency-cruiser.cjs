@@ -43,6 +43,7 @@ module.exports = {
     privateTo('ssh-is-private-to-the-table', 'ssh', 'ssh'),
     privateTo('gs-is-private-to-the-table', 'gs', 'gs'),
     privateTo('webdav-is-private-to-the-table', 'webdav', 'webdav'),
+    privateTo('gdrive-is-private-to-the-table', 'gdrive', 'gdrive'),
     privateTo('http-is-shared-with-webdav', 'http', 'http|webdav'),
     {
       name: 'wire-is-for-backends',
@@ -64,7 +65,7 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/storage/open\\.ts$' },
       to: {
-        path: '^src/storage/(local|s3|azure|gs|ssh|http|webdav)',
+        path: '^src/storage/(local|s3|azure|gs|ssh|http|webdav|gdrive)',
         dependencyTypesNot: ['type-only'],
         dynamic: false,
       },
@@ -81,7 +82,7 @@ module.exports = {
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
     home('azure', '@azure/', '^src/storage/azure/'),
     home('ssh2', 'ssh2/', '^src/storage/ssh/'),
-    home('google-auth', 'google-auth-library/', '^src/storage/google/'),
+    home('google-auth', 'google-auth-library/', '^src/storage/(google|gdrive)/'),
     {
       name: 'only-main-is-the-root',
       severity: 'error',

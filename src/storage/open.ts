@@ -20,11 +20,12 @@ const backends: Readonly<Record<string, Backend>> = {
   http: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
   https: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
   webdav: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
+  gdrive: { load: async () => (await import('./gdrive/storage.ts')).openDriveStorage, retried: true },
   webdavs: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
 };
 
 /** Storage of DVC that this program knows by name and cannot speak to. */
-const unsupported = 'gdrive oss hdfs webhdfs'.split(' ');
+const unsupported = 'oss hdfs webhdfs'.split(' ');
 
 /**
  * Opens the storage remote, with retries. Asks the service nothing: the first verb meets the first error.
@@ -54,7 +55,7 @@ function unknownScheme(config: StorageConfig): HelperError {
   const why = unsupported.includes(config.scheme) ? 'is not supported' : 'is unknown';
   return new HelperError('unsupported', `${remote}: storage of the kind '${scheme}' ${why}`, {
     hints: [
-      "supported are directories, 's3://', 'gs://', 'azure://', 'ssh://', 'webdav(s)://' and 'http(s)://'",
+      "supported are directories, 's3://', 'gs://', 'azure://', 'ssh://', 'webdav(s)://', 'http(s)://' and 'gdrive://'",
       "data can be moved with 'dvc push' and 'dvc pull' meanwhile",
     ],
   });

@@ -116,6 +116,8 @@ export interface Program {
 export interface RetryPolicy {
   /** How often one request is tried in all. */
   readonly tries: number;
+  /** How often one that the service was too busy for; `tries` unless told. */
+  readonly busyTries?: number;
   /** Shortest wait between two tries. */
   readonly shortestMs: number;
   /** Upper bound of the first wait; it doubles with every try. */

@@ -20,8 +20,11 @@ export class BusyError extends HelperError {
   /** Its own wish, when it told one. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {
-    super('unavailable', message, options.cause === undefined ? {} : { cause: options.cause });
+  constructor(
+    message: string,
+    options: { retryAfterMs?: number | undefined; hints?: readonly string[]; cause?: unknown } = {},
+  ) {
+    super('unavailable', message, options);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
@@ -104,7 +107,8 @@ async function pause(
 ): Promise<void> {
   if (signal.aborted || !(error instanceof HelperError) || !errorKinds[error.code].retried) throw error;
   if (error instanceof ExhaustedError) throw error;
-  if (tried >= policy.tries) {
+  const most = error instanceof BusyError ? (policy.busyTries ?? policy.tries) : policy.tries;
+  if (tried >= most) {
     const times = tried > 1 ? ` (tried ${tried} times)` : '';
     throw new ExhaustedError(error.code, `${error.message}${times}`, {
       hints: error.hints,

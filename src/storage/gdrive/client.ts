@@ -1,0 +1,195 @@
+import { HelperError } from '../../model/error.ts';
+import { version } from '../../model/version.ts';
+import type { RetryPolicy, StorageContext } from '../remote.ts';
+import { BusyError, type Repeat, retrying } from '../retry.ts';
+import { openProxies } from '../wire/proxy.ts';
+import { BodyError, textOf, type WireRequest, type WireResponse, type WireStream } from '../wire/request.ts';
+import { resend } from '../wire/resend.ts';
+import { openWire, type Wire } from '../wire/wire.ts';
+import { parseComplaint, parseJson } from './complaint.ts';
+import type { DriveCredentials } from './credentials.ts';
+import { type About, type Failures, openFailures } from './failure.ts';
+import { openPace } from './pace.ts';
+import type { DriveSettings } from './settings.ts';
+import { openTokens, type Tokens } from './token.ts';
+
+export interface Call extends About {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Encoded, with the query. */
+  readonly path: string;
+  /** A host of Google's; that of the API when left out. */
+  readonly host?: string;
+  /** Names and values in turn. */
+  readonly headers?: readonly string[];
+  readonly body?: {
+    readonly size: number;
+    /** Asked anew for every try. */
+    open(): Uint8Array | AsyncIterable<Uint8Array>;
+    /** It cannot be asked for twice. */
+    readonly once?: boolean;
+  };
+  /** Statuses beside 2xx that the caller reads himself. */
+  readonly expects?: readonly number[];
+  readonly moved?: WireRequest['moved'];
+}
+
+/** The Drive API, spoken to as whoever we are. Renews the access token, paces itself and tries again what can pass. */
+export interface Client {
+  readonly credentials: DriveCredentials;
+  readonly failures: Failures;
+  /** Answers 2xx and expected statuses, throws HelperError for the rest. */
+  ask(call: Call, signal: AbortSignal): Promise<WireResponse>;
+  /** As `ask`, in one try. */
+  askOnce(call: Call, signal: AbortSignal): Promise<WireResponse>;
+  /** As `ask`, for the JSON of an answer 2xx. */
+  askFor(call: Call, signal: AbortSignal): Promise<{ readonly status: number; readonly value: unknown }>;
+  /** As `askFor`, in one try. */
+  askForOnce(call: Call, signal: AbortSignal): Promise<{ readonly status: number; readonly value: unknown }>;
+  /** As `ask`, without waiting for the body. */
+  open(call: Call, signal: AbortSignal): Promise<WireStream>;
+  /** Tries again as this service wants it. */
+  readonly repeat: Repeat;
+  close(): void;
+}
+
+export const apiHost = 'www.googleapis.com';
+const tokenHost = 'oauth2.googleapis.com';
+const busyTries = 12;
+const agent = ['user-agent', `git-remote-dvcexp/${version}`, 'accept-encoding', 'identity'];
+
+type Answer = Pick<WireResponse, 'status' | 'headers'>;
+
+interface Exchange<A> {
+  send(request: WireRequest): Promise<A>;
+  /** What a refusal says. */
+  read(answer: A): Promise<string>;
+}
+
+export function openClient(
+  settings: DriveSettings,
+  credentials: DriveCredentials,
+  scopes: readonly string[],
+  context: StorageContext,
+): Client {
+  const wire = openWire(settings, openProxies(context));
+  const failures = openFailures(settings, credentials);
+  const policy: Partial<RetryPolicy> = { busyTries, ...context.retry };
+  const repeat = retrying(policy);
+  const tokens: Tokens = openTokens(credentials, scopes, askTokenServer(wire, settings, failures, repeat));
+  const [reads, writes] = [openPace(), openPace()];
+
+  const once = async <A extends Answer>(call: Call, signal: AbortSignal, exchange: Exchange<A>): Promise<A> => {
+    const pace = call.method === 'GET' ? reads : writes;
+    for (let renewed = false; ; renewed = true) {
+      const token = await tokens.get(signal);
+      await pace.turn(signal);
+      const answer = await sent(call, settings, failures, signal, () => exchange.send(wireRequest(call, token)));
+      const { status, headers } = answer;
+      if ((status >= 200 && status < 300) || call.expects?.includes(status) === true) {
+        pace.succeeded();
+        return answer;
+      }
+      const complaint = parseComplaint(status, headers, await exchange.read(answer));
+      if (status === 401 && !renewed && (await tokens.renew(token, signal))) {
+        if (call.body?.once !== true) continue;
+        throw new HelperError('unavailable', `${call.action}: the access token had ended`);
+      }
+      const error = failures.answered(call, complaint);
+      if (error instanceof BusyError) pace.complained();
+      throw error;
+    }
+  };
+  const askOnce: Client['askOnce'] = (call, signal) =>
+    once(call, signal, { send: (request) => wire.send(request, signal), read: async (answer) => textOf(answer) });
+  const askForOnce: Client['askForOnce'] = async (call, signal) => {
+    const answer = await askOnce(call, signal);
+    return { status: answer.status, value: answer.status < 300 ? jsonOf(call, answer) : undefined };
+  };
+  const ask: Client['ask'] = (call, signal) => repeat(what(call), signal, () => askOnce(call, signal));
+  return {
+    credentials,
+    failures,
+    askOnce,
+    ask,
+    askFor: (call, signal) => repeat(what(call), signal, () => askForOnce(call, signal)),
+    askForOnce,
+    open: (call, signal) =>
+      repeat(what(call), signal, () =>
+        once(call, signal, { send: (request) => wire.open(request, signal), read: readRefusal }),
+      ),
+    repeat,
+    close() {
+      tokens.close();
+      wire.close();
+    },
+  };
+}
+
+function jsonOf({ action }: Call, answer: WireResponse): unknown {
+  const value = parseJson(textOf(answer));
+  if (value !== undefined) return value;
+  throw new HelperError('unavailable', `${action}: the answer is not one of Google Drive's`);
+}
+
+const what = ({ method, path }: Call): string => `${method} ${path.split('?', 1)[0]}`;
+
+function wireRequest({ method, host = apiHost, path, headers = [], body, moved }: Call, token: string): WireRequest {
+  const length = body === undefined && method === 'GET' ? [] : ['content-length', String(body?.size ?? 0)];
+  const own = ['host', host, ...agent, 'authorization', `Bearer ${token}`, ...length];
+  return { method, host, path, headers: [...own, ...headers], body: body?.open(), moved };
+}
+
+/** Sends; again at once where a connection kept from an earlier request turned out to be dead, as all of them may be. */
+async function sent<A>(
+  call: Pick<Call, 'action' | 'key' | 'body'>,
+  { connections }: DriveSettings,
+  failures: Failures,
+  signal: AbortSignal,
+  send: () => Promise<A>,
+): Promise<A> {
+  try {
+    return await resend(send, call.body?.once === true ? 0 : connections, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof BodyError ? error.cause : failures.broken(call, error);
+  }
+}
+
+const mostRefusal = 64 * 1024;
+
+async function readRefusal({ body }: WireStream): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(Buffer.from(chunk));
+      size += chunk.length;
+      if (size > mostRefusal) break;
+    }
+  } catch {
+    // What came of it has to do.
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function askTokenServer(
+  wire: Wire,
+  settings: DriveSettings,
+  failures: Failures,
+  repeat: Repeat,
+): (form: URLSearchParams, signal: AbortSignal) => Promise<unknown> {
+  const action = `storage remote '${settings.remote}': cannot sign in to Google`;
+  return (form, signal) =>
+    repeat(`POST ${tokenHost}`, signal, async () => {
+      const body = Buffer.from(form.toString());
+      const type = ['content-type', 'application/x-www-form-urlencoded'];
+      const headers = ['host', tokenHost, ...agent, ...type, 'content-length', String(body.length)];
+      const request: WireRequest = { method: 'POST', host: tokenHost, path: '/token', headers, body };
+      const answer = await sent({ action }, settings, failures, signal, () => wire.send(request, signal));
+      const text = textOf(answer);
+      if (answer.status !== 200) throw failures.refused(parseComplaint(answer.status, answer.headers, text));
+      const value = parseJson(text);
+      if (value !== undefined) return value;
+      throw new HelperError('unavailable', `${action}: the answer is not one of Google's`);
+    });
+}
