@@ -139,16 +139,20 @@ function wireRequest({ method, host = apiHost, path, headers = [], body, moved }
   return { method, host, path, headers: [...own, ...headers], body: body?.open(), moved };
 }
 
-/** Sends; again at once where a connection kept from an earlier request turned out to be dead, as all of them may be. */
+/**
+ * Sends; again at once where a connection kept from an earlier request turned out to be dead, as all of them may be. Not
+ * what makes something: it may have been made, and Drive would make another of the same name.
+ */
 async function sent<A>(
-  call: Pick<Call, 'action' | 'key' | 'body'>,
+  call: About & Partial<Pick<Call, 'method' | 'body'>>,
   { connections }: DriveSettings,
   failures: Failures,
   signal: AbortSignal,
   send: () => Promise<A>,
 ): Promise<A> {
   try {
-    return await resend(send, call.body?.once === true ? 0 : connections, signal);
+    const again = call.method !== 'POST' && call.body?.once !== true;
+    return await resend(send, again ? connections : 0, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof BodyError ? error.cause : failures.broken(call, error);

@@ -15,47 +15,17 @@ export interface Download {
   readonly find: (operation: Operation) => Promise<Candidate>;
 }
 
-// A connection that breaks more often, or so often without a byte, is not worth another.
-const mostBreaks = 100;
-const mostEmpty = 3;
-
-/**
- * The object's bytes in order. Where the connection broke, another takes it up. Before the first byte it throws, since
- * whoever asked can start again himself.
- */
+/** The object's bytes in order, over one connection: where it breaks, whoever asked goes on behind what he has. */
 export async function* downloadObject(
-  download: Download,
+  { client, action, key, acknowledgeAbuse, find }: Download,
   { signal, moved, start = 0 }: ReadOperation,
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
-  const file = await download.find({ signal });
-  let at = start;
-  for (let [breaks, empty] = [0, 0]; at < file.size; ) {
-    const began = at;
-    try {
-      for await (const chunk of readFrom(download, file, at, signal)) {
-        moved?.(chunk.length);
-        at += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      breaks += 1;
-      empty = at === began ? empty + 1 : 0;
-      const passing = error instanceof HelperError && error.code === 'unavailable';
-      if (signal.aborted || !passing || at === start || breaks > mostBreaks || empty > mostEmpty) throw error;
-    }
-  }
-}
-
-async function* readFrom(
-  { client, action, key, acknowledgeAbuse }: Download,
-  { id, size }: Candidate,
-  at: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
+  const { id, size } = await find({ signal });
+  if (start >= size) return;
   const abuse = acknowledgeAbuse ? '&acknowledgeAbuse=true' : '';
   const path = `/drive/v3/files/${encodeURIComponent(id)}?alt=media&supportsAllDrives=true${abuse}`;
-  const headers = at === 0 ? [] : ['range', `bytes=${at}-`];
+  const headers = start === 0 ? [] : ['range', `bytes=${start}-`];
   const about = { action, key };
   const answer = await client.open({ ...about, method: 'GET', path, headers, expects: [404, 416] }, signal);
   const failure = (why: string): HelperError =>
@@ -67,12 +37,12 @@ async function* readFrom(
   }
   const [, from = '0', total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.headers['content-range'] ?? '') ?? [];
   const length = answer.status === 206 ? total : answer.headers['content-length'];
-  if (Number(from) !== (answer.status === 206 ? at : 0) || Number(length ?? size) !== size) {
+  if (Number(from) !== (answer.status === 206 ? start : 0) || Number(length ?? size) !== size) {
     answer.discard();
     throw failure('the object changed meanwhile');
   }
-  let left = answer.status === 206 ? 0 : at;
-  let came = at;
+  let left = answer.status === 206 ? 0 : start;
+  let came = start;
   try {
     for await (const chunk of answer.body) {
       // A server that knows no ranges sends all of it again.
@@ -80,7 +50,9 @@ async function* readFrom(
       left = Math.max(0, left - chunk.length);
       came += rest.length;
       if (came > size) throw failure('the object is longer than Google Drive says');
-      if (rest.length > 0) yield rest;
+      if (rest.length === 0) continue;
+      moved?.(rest.length);
+      yield rest;
     }
   } catch (error) {
     signal.throwIfAborted();
