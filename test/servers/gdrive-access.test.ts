@@ -325,7 +325,7 @@ describe('what lies where', { timeout: 120_000 }, () => {
       drive.tree(base).filter(({ size }) => size !== undefined),
       [],
     );
-    assert.equal(drive.sessions.size, 0);
+    assert.equal(drive.unfinished().length, 0);
   });
 
   test('an object that is there is not sent again', async () => {
