@@ -1,17 +1,17 @@
 import { HelperError } from '../../model/error.ts';
-import { version } from '../../model/version.ts';
 import type { RetryPolicy, StorageContext } from '../remote.ts';
 import { BusyError, type Repeat, retrying } from '../retry.ts';
 import { openProxies } from '../wire/proxy.ts';
-import { BodyError, textOf, type WireRequest, type WireResponse, type WireStream } from '../wire/request.ts';
-import { resend } from '../wire/resend.ts';
-import { openWire, type Wire } from '../wire/wire.ts';
+import { textOf, type WireRequest, type WireResponse, type WireStream } from '../wire/request.ts';
+import { openWire } from '../wire/wire.ts';
 import { parseComplaint, parseJson } from './complaint.ts';
 import type { DriveCredentials } from './credentials.ts';
+import { ownHeaders, readRefusal, sent } from './exchange.ts';
 import { type About, type Failures, openFailures } from './failure.ts';
 import { openPace } from './pace.ts';
 import type { DriveSettings } from './settings.ts';
 import { openTokens, type Tokens } from './token.ts';
+import { askTokenServer } from './token-server.ts';
 
 export interface Call extends About {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -53,9 +53,7 @@ export interface Client {
 }
 
 export const apiHost = 'www.googleapis.com';
-const tokenHost = 'oauth2.googleapis.com';
 const busyTries = 12;
-const agent = ['user-agent', `git-remote-dvcexp/${version}`, 'accept-encoding', 'identity'];
 
 type Answer = Pick<WireResponse, 'status' | 'headers'>;
 
@@ -75,7 +73,7 @@ export function openClient(
   const failures = openFailures(settings, credentials);
   const policy: Partial<RetryPolicy> = { busyTries, ...context.retry };
   const repeat = retrying(policy);
-  const tokens: Tokens = openTokens(credentials, scopes, askTokenServer(wire, settings, failures, repeat));
+  const tokens: Tokens = openTokens(credentials, scopes, askTokenServer({ wire, settings, failures, repeat }));
   const [reads, writes] = [openPace(), openPace()];
 
   const once = async <A extends Answer>(call: Call, signal: AbortSignal, exchange: Exchange<A>): Promise<A> => {
@@ -135,65 +133,6 @@ const what = ({ method, path }: Call): string => `${method} ${path.split('?', 1)
 
 function wireRequest({ method, host = apiHost, path, headers = [], body, moved }: Call, token: string): WireRequest {
   const length = body === undefined && method === 'GET' ? [] : ['content-length', String(body?.size ?? 0)];
-  const own = ['host', host, ...agent, 'authorization', `Bearer ${token}`, ...length];
+  const own = ['host', host, ...ownHeaders, 'authorization', `Bearer ${token}`, ...length];
   return { method, host, path, headers: [...own, ...headers], body: body?.open(), moved };
-}
-
-/**
- * Sends; again at once where a connection kept from an earlier request turned out to be dead, as all of them may be. Not
- * what makes something: it may have been made, and Drive would make another of the same name.
- */
-async function sent<A>(
-  call: About & Partial<Pick<Call, 'method' | 'body'>>,
-  { connections }: DriveSettings,
-  failures: Failures,
-  signal: AbortSignal,
-  send: () => Promise<A>,
-): Promise<A> {
-  try {
-    const again = call.method !== 'POST' && call.body?.once !== true;
-    return await resend(send, again ? connections : 0, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof BodyError ? error.cause : failures.broken(call, error);
-  }
-}
-
-const mostRefusal = 64 * 1024;
-
-async function readRefusal({ body }: WireStream): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body) {
-      chunks.push(Buffer.from(chunk));
-      size += chunk.length;
-      if (size > mostRefusal) break;
-    }
-  } catch {
-    // What came of it has to do.
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function askTokenServer(
-  wire: Wire,
-  settings: DriveSettings,
-  failures: Failures,
-  repeat: Repeat,
-): (form: URLSearchParams, signal: AbortSignal) => Promise<unknown> {
-  const action = `storage remote '${settings.remote}': cannot sign in to Google`;
-  return (form, signal) =>
-    repeat(`POST ${tokenHost}`, signal, async () => {
-      const body = Buffer.from(form.toString());
-      const type = ['content-type', 'application/x-www-form-urlencoded'];
-      const headers = ['host', tokenHost, ...agent, ...type, 'content-length', String(body.length)];
-      const request: WireRequest = { method: 'POST', host: tokenHost, path: '/token', headers, body };
-      const answer = await sent({ action }, settings, failures, signal, () => wire.send(request, signal));
-      const text = textOf(answer);
-      if (answer.status !== 200) throw failures.refused(parseComplaint(answer.status, answer.headers, text));
-      const value = parseJson(text);
-      if (value !== undefined) return value;
-      throw new HelperError('unavailable', `${action}: the answer is not one of Google's`);
-    });
 }

@@ -69,12 +69,7 @@ async function issue(
   scopes: readonly string[],
   ask: (form: URLSearchParams) => Promise<unknown>,
 ): Promise<{ access_token?: string | null; expiry_date?: number | null }> {
-  const request = async ({ data }: { data: URLSearchParams }): Promise<{ data: unknown }> => ({
-    data: await ask(data),
-  });
-  // The one method that the library calls; without parameters of its own it does not look for another.
-  const transporter = { request } as unknown as JWT['transporter'];
-  const options = { transporter, useAuthRequestParameters: false };
+  const options = libraryOptions(ask);
   if (credentials.kind === 'service-account') {
     const { email, key, subject } = credentials;
     const delegated = subject === undefined ? {} : { subject };
@@ -83,6 +78,18 @@ async function issue(
   const { clientId, clientSecret, refreshToken = '' } = credentials;
   const client = new UserRefreshClient({ ...options, clientId, clientSecret, refreshToken });
   return (await client.refreshAccessToken()).credentials;
+}
+
+/** For the clients of Google's library: what they send goes through `ask` and nowhere else. */
+export function libraryOptions(ask: (form: URLSearchParams) => Promise<unknown>): {
+  readonly transporter: JWT['transporter'];
+  readonly useAuthRequestParameters: false;
+} {
+  const request = async ({ data }: { data: URLSearchParams }): Promise<{ data: unknown }> => ({
+    data: await ask(data),
+  });
+  // The one method that they call; without parameters of their own they do not look for another.
+  return { transporter: { request } as unknown as JWT['transporter'], useAuthRequestParameters: false };
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
