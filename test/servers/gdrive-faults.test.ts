@@ -26,6 +26,7 @@ afterEach(() => {
   drive.faults = [];
   drive.pages.limit = 1000;
   drive.pages.emptyFirst = false;
+  drive.pages.lagMs = 0;
 });
 
 async function using(more: Partial<StorageContext>, work: (storage: Storage) => Promise<unknown>): Promise<void> {
@@ -118,6 +119,35 @@ describe('a service that asks for patience', { timeout: 120_000 }, () => {
       drive.pages.emptyFirst = true;
       assert.equal((await listAll(storage, 'files/md5/')).length, 7);
       assert.equal(String(await readAll(storage, keyOf('3'))), '3');
+    }));
+
+  test('a listing that lags behind: what one process makes it makes once, and finds again', () =>
+    using({}, async (storage) => {
+      drive.pages.lagMs = 5000;
+      const all = Array.from({ length: 30 }, (_, at) => `lag ${at}`);
+      await Promise.all(all.map((each) => storage.write(keyOf(each), contentOf(each), operation)));
+      for (const each of all.slice(0, 3)) {
+        assert.equal((await storage.stat(keyOf(each), operation))?.size, each.length);
+        await storage.write(keyOf(each), contentOf(each), operation);
+        assert.equal(String(await readAll(storage, keyOf(each))), each);
+      }
+      const paths = drive.tree(base).map(({ path }) => path);
+      assert.deepEqual(paths, [...new Set(paths)]);
+      const [gone = ''] = all;
+      drive.store.items.get(drive.tree(base).find(({ path }) => path === keyOf(gone))!.id)!.trashed = true;
+      assert.equal(await storage.stat(keyOf(gone), operation), undefined);
+    }));
+
+  test('a folder that another process has made meanwhile is not made again', () =>
+    using({}, async (storage) => {
+      await storage.write(key, contentOf('data'), operation);
+      const md5Folder = drive.tree(base).find(({ path }) => path === 'files/md5')!.id;
+      const [, , prefix = ''] = keyOf('other').split('/');
+      drive.addFolder(prefix, md5Folder);
+      await sleep(3100);
+      await storage.write(keyOf('other'), contentOf('other'), operation);
+      const paths = drive.tree(base).map(({ path }) => path);
+      assert.deepEqual(paths, [...new Set(paths)]);
     }));
 
   test('an empty answer to a question about many folders is asked again for each', () =>

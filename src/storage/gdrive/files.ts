@@ -6,9 +6,9 @@ import type { About } from './failure.ts';
 /** A folder, as queries and parents name it. */
 export interface FolderRef {
   readonly id: string;
-  /** The shared drive it lies on; undefined: on none. */
+  /** The shared drive it lies on; undefined: on none, or a shortcut that was not followed. */
   readonly driveId: string | undefined;
-  /** Reached by a shortcut: it lies somewhere else too. */
+  /** Reached by a shortcut, which does not tell where it lies, and may point to nothing: `follow` it. */
   readonly linked: boolean;
 }
 
@@ -39,6 +39,8 @@ const pageSize = 1000;
 export interface Files {
   /** undefined: there is none of this ID that we may see. */
   get(about: About, id: string, signal: AbortSignal): Promise<DriveFile | undefined>;
+  /** The folder that a shortcut leads to, and every other as it is; undefined: it leads nowhere any more. */
+  follow(about: About, folder: FolderRef, signal: AbortSignal): Promise<FolderRef | undefined>;
   /**
    * What lies in the folders (of one shared drive, or of none) and fits `condition` in Drive's query language, page by
    * page; nothing from the trash. A folder that is gone is `unavailable`: whoever asked looks for it anew.
@@ -76,18 +78,13 @@ export function openFiles(client: Client, space: string, onGone: () => void): Fi
     return answer.status === 404 ? undefined : parseFile(answer.value);
   };
 
-  const followed = async (about: About, file: DriveFile, signal: AbortSignal): Promise<DriveFile> => {
-    if (file.folder?.linked !== true) return file;
-    // On which shared drive it is, the shortcut does not tell; and it may point to nothing.
-    const target = await get(about, file.folder.id, signal);
-    const usable = target?.folder !== undefined && !target.trashed;
-    return { ...file, folder: usable ? { ...target.folder, linked: true } : undefined };
-  };
-
   return {
-    get: async (about, id, signal) => {
-      const file = await get(about, id, signal);
-      return file === undefined ? undefined : followed(about, file, signal);
+    get,
+    async follow(about, folder, signal) {
+      if (!folder.linked) return folder;
+      const target = await get(about, folder.id, signal);
+      const usable = target?.folder !== undefined && !target.folder.linked && !target.trashed;
+      return usable ? { ...target.folder, linked: true } : undefined;
     },
     async *list(about, folders, condition, signal) {
       const within = folders.map(({ id }) => `'${quote(id)}' in parents`).join(' or ');
@@ -107,7 +104,7 @@ export function openFiles(client: Client, space: string, onGone: () => void): Fi
         if (status === 404) throw gone(about);
         const { files, nextPageToken } = fieldsOf(value);
         if (!Array.isArray(files)) throw new HelperError('unavailable', `${about.action}: the answer is no listing`);
-        yield await Promise.all(files.map((each) => followed(about, parseFile(each), signal)));
+        yield files.map(parseFile);
         token = text(nextPageToken) || undefined;
       }
     },

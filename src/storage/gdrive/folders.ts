@@ -19,11 +19,16 @@ export interface Folders {
   find(about: About, path: string, signal: AbortSignal): Promise<readonly FolderRef[]>;
   /** The folder to write into, made where it is not there, with those above it. */
   make(about: About, path: string, signal: AbortSignal): Promise<FolderRef>;
+  /** Where a folder is, which a shortcut does not tell; undefined: it leads nowhere any more. */
+  follow(about: About, folder: FolderRef, signal: AbortSignal): Promise<FolderRef | undefined>;
   /** Somebody else may have moved or removed some: what is known of them does not count any more. */
   forget(): void;
 }
 
 type Children = Map<string, FolderRef[]>;
+
+/** What is older is looked at again before a folder is made: another process may have made it. */
+const freshMs = 3000;
 
 export function openFolders(
   settings: DriveSettings,
@@ -32,14 +37,30 @@ export function openFolders(
   { createBase }: StorageContext,
 ): Folders {
   const mayMakeBase = createBase === true;
-  // All three hold work that is under way as well: whoever needs the same waits for it.
+  // These hold work that is under way as well: whoever needs the same waits for it.
   const bases = new Map<string, Promise<readonly FolderRef[]>>();
   const children = new Map<string, Promise<Children>>();
   const making = new Map<string, Promise<FolderRef>>();
+  const links = new Map<string, Promise<FolderRef | undefined>>();
+  /** Google may list a folder some seconds after it was made. */
+  const made = new Map<string, FolderRef>();
+  const listedMs = new Map<string, number>();
+
+  const follow: Folders['follow'] = async (about, folder, signal) =>
+    folder.linked ? shared(links, folder.id, signal, () => files.follow(about, folder, signal)) : folder;
+  const ordered = async (
+    about: About,
+    found: readonly FolderRef[] = [],
+    signal: AbortSignal,
+  ): Promise<readonly FolderRef[]> => {
+    const usable = await Promise.all(found.map((each) => follow(about, each, signal)));
+    return usable.filter((each) => each !== undefined).sort(inOrder);
+  };
 
   const findRoot = async (about: About, signal: AbortSignal): Promise<readonly FolderRef[]> => {
     const root = await files.get(about, settings.root, signal);
-    if (root?.folder !== undefined && !root.trashed) return [root.folder];
+    const folder = root?.folder === undefined || root.trashed ? undefined : await follow(about, root.folder, signal);
+    if (folder !== undefined) return [folder];
     throw noRoot(about, root, settings, client);
   };
 
@@ -61,20 +82,23 @@ export function openFolders(
   ): Promise<readonly FolderRef[]> => {
     // Upper and lower case are one in a query: what comes back is compared again.
     const condition = `name = '${quote(name)}' and ${ofFolders}`;
-    return (await listAll(files, about, parents, condition, signal)).get(name)?.sort(inOrder) ?? [];
+    return ordered(about, (await listAll(files, about, parents, condition, signal)).get(name), signal);
   };
 
   /** All folders in one: 256 of them are one question, and the answer to 256. */
   const childrenOf = (about: About, path: string, signal: AbortSignal): Promise<Children> =>
     shared(children, path, signal, async () => {
       const parents = await find(about, path, signal);
+      listedMs.set(path, Date.now());
       return parents.length === 0 ? new Map() : listAll(files, about, parents, ofFolders, signal);
     });
 
   const find: Folders['find'] = async (about, path, signal) => {
     if (path !== '') {
-      const found = (await childrenOf(about, parentOf(path), signal)).get(nameOf(path)) ?? [];
-      return [...found].sort(inOrder);
+      const listed = (await childrenOf(about, parentOf(path), signal)).get(nameOf(path)) ?? [];
+      const own = made.get(path);
+      const known = own === undefined || listed.some(({ id }) => id === own.id);
+      return ordered(about, known ? listed : [...listed, own], signal);
     }
     const found = await base(about, settings.base.length, signal);
     if (found.length > 0 || mayMakeBase) return found;
@@ -106,30 +130,35 @@ export function openFolders(
     return made;
   };
 
-  const make: Folders['make'] = (about, path, signal) =>
-    shared(
-      making,
-      path,
-      signal,
-      async () => {
-        const [there] = await find(about, path, signal);
-        if (there !== undefined) return there;
-        if (path === '') return makeBase(about, settings.base.length, signal);
-        const parent = await make(about, parentOf(path), signal);
-        const above = await find(about, parentOf(path), signal);
-        const made = await makeOne(about, nameOf(path), above.length === 0 ? [parent] : above, parent, signal);
-        add(await childrenOf(about, parentOf(path), signal), nameOf(path), made);
-        return made;
-      },
-      false,
-    );
+  const makeBelow = async (about: About, path: string, signal: AbortSignal): Promise<FolderRef> => {
+    const above = parentOf(path);
+    const parent = await make(about, above, signal);
+    if (Date.now() - (listedMs.get(above) ?? 0) > freshMs) children.delete(above);
+    const [there] = await find(about, path, signal);
+    if (there !== undefined) return there;
+    const parents = await find(about, above, signal);
+    const folder = await makeOne(about, nameOf(path), parents.length === 0 ? [parent] : parents, parent, signal);
+    made.set(path, folder);
+    return folder;
+  };
+
+  const make: Folders['make'] = async (about, path, signal) => {
+    const [there] = await find(about, path, signal);
+    if (there !== undefined) return there;
+    const work = (): Promise<FolderRef> =>
+      path === '' ? makeBase(about, settings.base.length, signal) : makeBelow(about, path, signal);
+    return shared(making, path, signal, work, false);
+  };
 
   return {
     find,
     make,
+    follow,
     forget() {
       bases.clear();
       children.clear();
+      links.clear();
+      made.clear();
     },
   };
 }
@@ -158,11 +187,14 @@ async function listAll(
   signal: AbortSignal,
 ): Promise<Children> {
   const found: Children = new Map();
-  for (const group of byDrive(parents)) {
+  const list = async (group: readonly FolderRef[]): Promise<void> => {
     for await (const page of files.list(about, group, condition, signal)) {
       for (const { name, folder } of page) if (folder !== undefined) add(found, name, folder);
     }
-  }
+  };
+  for (const group of byDrive(parents)) await list(group);
+  // Of several folders Google sometimes tells nothing although there is something (see listing.ts).
+  if (found.size === 0 && parents.length > 1) for (const folder of parents) await list([folder]);
   return found;
 }
 

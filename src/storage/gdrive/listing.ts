@@ -43,7 +43,8 @@ export async function* listObjects(
       if (!isKey(key)) continue;
       if (folder !== undefined && (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) && !seen.has(folder.id)) {
         seen.add(folder.id);
-        next.push({ folder, path: `${key}/` });
+        const target = await folders.follow(about, folder, signal);
+        if (target !== undefined) next.push({ folder: target, path: `${key}/` });
       } else if (size !== undefined && key.startsWith(prefix) && (md5 ?? '') === (promisedMd5(key) ?? md5 ?? '')) {
         yield { key, size };
       }

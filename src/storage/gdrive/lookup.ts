@@ -17,6 +17,8 @@ export interface Lookup {
   find(about: About, key: string, signal: AbortSignal): Promise<readonly Candidate[]>;
   /** As `find`, for what ought to be there: a question about several that brought nothing is asked again alone. */
   findSurely(about: About, key: string, signal: AbortSignal): Promise<readonly Candidate[]>;
+  /** A file that was just made, which Google may not list for some seconds. */
+  note(key: string, id: string): void;
 }
 
 interface Question {
@@ -33,9 +35,12 @@ interface Waiting extends Question {
 
 /** Names in one question. Each takes some sixty bytes of its URL, and the folder it lies in as many. */
 const mostNames = 40;
+/** Files that were just made; older ones are listed. */
+const mostNoted = 1000;
 
 export function openLookup(files: Files, folders: Folders): Lookup {
   let waiting: Waiting[] = [];
+  const noted = new Map<string, string>();
   const flush = (): void => {
     const all = waiting;
     waiting = [];
@@ -68,13 +73,24 @@ export function openLookup(files: Files, folders: Folders): Lookup {
     if (within.length === 0) return [];
     const question = { about, name, folders: within };
     const found = alone ? await search(files, about, [question], signal) : await ask(question, signal);
-    return rank(key, choose(found, question));
+    const listed = choose(found, question);
+    const own = noted.get(key);
+    if (own === undefined || listed.some(({ id }) => id === own)) return rank(key, listed);
+    const unlisted = await files.get(about, own, signal);
+    const there = unlisted === undefined || unlisted.trashed ? [] : choose([unlisted], question);
+    return rank(key, [...listed, ...there]);
   };
   return {
     find: (about, key, signal) => find(about, key, false, signal),
     async findSurely(about, key, signal) {
       const found = await find(about, key, false, signal);
       return found.length > 0 ? found : find(about, key, true, signal);
+    },
+    note(key, id) {
+      noted.delete(key);
+      noted.set(key, id);
+      const [oldest] = noted.keys();
+      if (noted.size > mostNoted && oldest !== undefined) noted.delete(oldest);
     },
   };
 }

@@ -39,6 +39,7 @@ export async function sendInSession(tools: UploadTools, upload: Upload): Promise
     uploads?.forget(key);
     await verify(tools, upload, file, await pieces.md5());
     if (temporary !== undefined && target.id === undefined) await files.rename(upload, file.id, target.name, signal);
+    tools.lookup.note(key, file.id);
   } catch (error) {
     const mayGoOn = isAbort(error) || signal.aborted || (error instanceof HelperError && error.code === 'unavailable');
     if (uploads === undefined || !mayGoOn) await pieces.cancel();

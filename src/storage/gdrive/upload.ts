@@ -76,7 +76,9 @@ async function sendWhole(tools: UploadTools, upload: Upload): Promise<void> {
     upload.signal,
   );
   refuseGone(tools, upload, status);
-  await verify(tools, upload, parseFile(value), proven.md5());
+  const file = parseFile(value);
+  await verify(tools, upload, file, proven.md5());
+  tools.lookup.note(upload.key, file.id);
 }
 
 async function readAll(upload: Upload): Promise<{ bytes: Buffer; md5: () => string }> {
