@@ -155,7 +155,10 @@ describe('who is let in', { timeout: 120_000 }, () => {
     await using(openDrive(drive, at()), async (storage) => {
       await Promise.all(all.map((each) => storage.write(keyOf(each), contentOf(each), operation)));
       assert.equal(drive.requests('oauth.token'), asked + 1);
-      drive.accounts.expireTokens();
+      drive.faults = [
+        { match: /alt=media/, times: 4, reason: 'authError' },
+        { match: /^POST \/token/, delayMs: 200 },
+      ];
       await Promise.all(all.map((each) => readAll(storage, keyOf(each))));
       assert.equal(drive.requests('oauth.token'), asked + 2);
     });
