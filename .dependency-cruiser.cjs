@@ -82,7 +82,7 @@ module.exports = {
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
     home('azure', '@azure/', '^src/storage/azure/'),
     home('ssh2', 'ssh2/', '^src/storage/ssh/'),
-    home('google-auth', 'google-auth-library/', '^src/storage/(google|gdrive)/'),
+    home('google-auth', 'google-auth-library/', '^src/storage/google/'),
     {
       name: 'only-main-is-the-root',
       severity: 'error',

@@ -129,8 +129,28 @@ describe('who is let in', { timeout: 120_000 }, () => {
     assert.equal(drive.requests('oauth.token'), asked);
     drive.accounts.expireTokens();
     await using(openDrive(drive, at(), {}, { env: { GDRIVE_CREDENTIALS_DATA: JSON.stringify(alone) } }), (storage) =>
-      assert.rejects(storage.stat(key, operation), says('auth', /does not take the access token/)),
+      assert.rejects(
+        storage.stat(key, operation),
+        says('auth', /the access token has ended, and there is no other[\s\S]*GDRIVE_CREDENTIALS_DATA/),
+      ),
     );
+  });
+
+  test('a file of this machine may name another token server', async () => {
+    const own = { token_uri: `${drive.url}/token` };
+    for (const content of [
+      { ...drive.userCredentials(), ...own },
+      { ...drive.serviceAccount, ...own },
+    ]) {
+      const begun = drive.log.length;
+      const options = { gdrive_user_credentials_file: file('elsewhere.json', content) };
+      await using(openDrive(drive, at(), options, { env: nobody }), works);
+      const asked = drive.log.slice(begun).filter((entry) => entry.operation === 'oauth.token');
+      assert.deepEqual(
+        asked.map(({ host }) => host),
+        [undefined],
+      );
+    }
   });
 
   test('a service account that acts for a person, once an administrator allows it', async () => {
@@ -183,8 +203,6 @@ describe('who is let in', { timeout: 120_000 }, () => {
       [['c4nary'], /no credentials/],
       [{ type: 'external_account', credential_source: { file: 'c4nary' } }, /of a kind that is not accepted/],
       [{ ...drive.serviceAccount, private_key: 'c4nary' }, /no whole key/],
-      [{ ...drive.serviceAccount, token_uri: 'https://c4nary.example/token' }, /'token_uri' that is not Google's/],
-      [{ ...drive.userCredentials(), token_uri: 'https://oauth2.googleapis.com.c4nary.example/' }, /not Google's/],
       [{ ...drive.userCredentials(), refresh_token: null, access_token: null }, /no credentials of Google's/],
     ];
     for (const [content, words] of refused) {
@@ -193,6 +211,13 @@ describe('who is let in', { timeout: 120_000 }, () => {
     }
     const directory = { gdrive_user_credentials_file: folder };
     await assert.rejects(openDrive(drive, at(), directory, { env: nobody }), says('config', /holds no credentials/));
+    // What only its place in the cache speaks for does not choose where its secrets go.
+    for (const token_uri of ['https://oauth2.googleapis.com.c4nary.example/', 'http://oauth2.googleapis.com/']) {
+      file(`elsewhere/pydrive2fs/${drive.client.id}/default.json`, { ...drive.userCredentials(), token_uri });
+      const own = { gdrive_client_id: drive.client.id };
+      const env = { ...nobody, XDG_CACHE_HOME: join(folder, 'elsewhere') };
+      await assert.rejects(openDrive(drive, at(), own, { env }), says('config', /'token_uri' that is not Google's/));
+    }
     const options = { gdrive_client_id: `../${drive.client.id}` };
     const env = { ...nobody, XDG_CACHE_HOME: join(folder, 'cache', 'x') };
     file(`cache/x/${drive.client.id}/default.json`, drive.userCredentials());

@@ -308,7 +308,7 @@ describe('access that ends', { timeout: 120_000 }, () => {
   test('the token server stays away', () =>
     using({ retry: { tries: 2, busyTries: 2, shortestMs: 1, firstMs: 1, longestMs: 2 } }, async (storage) => {
       drive.faults = [{ match: /^POST \/token/, status: 500 }];
-      await assert.rejects(storage.stat(key, operation), failsWith('unavailable', /cannot sign in to Google/));
+      await assert.rejects(storage.stat(key, operation), failsWith('unavailable', /cannot get an access token/));
     }));
 
   test('the access token ends: between two requests, and in the middle of a big object', () =>

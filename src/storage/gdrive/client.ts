@@ -1,4 +1,7 @@
 import { HelperError } from '../../model/error.ts';
+import type { StorageConfig } from '../../model/storage-config.ts';
+import type { Identity } from '../google/keychain.ts';
+import { openTransport } from '../google/transport.ts';
 import type { RetryPolicy, StorageContext } from '../remote.ts';
 import { BusyError, type Repeat, retrying } from '../retry.ts';
 import { openProxies } from '../wire/proxy.ts';
@@ -10,8 +13,7 @@ import { ownHeaders, readRefusal, sent } from './exchange.ts';
 import { type About, type Failures, openFailures } from './failure.ts';
 import { openPace } from './pace.ts';
 import type { DriveSettings } from './settings.ts';
-import { openTokens, type Tokens } from './token.ts';
-import { askTokenServer } from './token-server.ts';
+import { openTokens } from './tokens.ts';
 
 export interface Call extends About {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -67,28 +69,30 @@ export function openClient(
   settings: DriveSettings,
   credentials: DriveCredentials,
   scopes: readonly string[],
+  config: StorageConfig,
   context: StorageContext,
 ): Client {
   const wire = openWire(settings, openProxies(context));
   const failures = openFailures(settings, credentials);
   const policy: Partial<RetryPolicy> = { busyTries, ...context.retry };
   const repeat = retrying(policy);
-  const tokens: Tokens = openTokens(credentials, scopes, askTokenServer({ wire, settings, failures, repeat }));
+  const transport = openTransport(config, context);
+  const tokens = openTokens(credentials, settings, scopes, transport);
   const [reads, writes] = [openPace(), openPace()];
 
   const once = async <A extends Answer>(call: Call, signal: AbortSignal, exchange: Exchange<A>): Promise<A> => {
     const pace = call.method === 'GET' ? reads : writes;
     for (let renewed = false; ; renewed = true) {
-      const token = await tokens.get(signal);
+      const identity = await tokens.get(signal);
       await pace.turn(signal);
-      const answer = await sent(call, settings, failures, signal, () => exchange.send(wireRequest(call, token)));
+      const answer = await sent(call, settings, failures, signal, () => exchange.send(wireRequest(call, identity)));
       const { status, headers } = answer;
       if ((status >= 200 && status < 300) || call.expects?.includes(status) === true) {
         pace.succeeded();
         return answer;
       }
       const complaint = parseComplaint(status, headers, await exchange.read(answer));
-      if (status === 401 && !renewed && (await tokens.renew(token, signal))) {
+      if (status === 401 && !renewed && (await tokens.renew(identity, signal))) {
         if (call.body?.once !== true) continue;
         throw new HelperError('unavailable', `${call.action}: the access token had ended`);
       }
@@ -117,7 +121,7 @@ export function openClient(
       ),
     repeat,
     close() {
-      tokens.close();
+      transport.close();
       wire.close();
     },
   };
@@ -131,8 +135,11 @@ function jsonOf({ action }: Call, answer: WireResponse): unknown {
 
 const what = ({ method, path }: Call): string => `${method} ${path.split('?', 1)[0]}`;
 
-function wireRequest({ method, host = apiHost, path, headers = [], body, moved }: Call, token: string): WireRequest {
+function wireRequest(call: Call, { token, source }: Identity): WireRequest {
+  const { method, host = apiHost, path, headers = [], body, moved } = call;
   const length = body === undefined && method === 'GET' ? [] : ['content-length', String(body?.size ?? 0)];
-  const own = ['host', host, ...ownHeaders, 'authorization', `Bearer ${token}`, ...length];
-  return { method, host, path, headers: [...own, ...headers], body: body?.open(), moved };
+  const proof = token === undefined ? [] : ['authorization', `Bearer ${token.text}`];
+  const payer = source.quotaProject === undefined ? [] : ['x-goog-user-project', source.quotaProject];
+  const all = ['host', host, ...ownHeaders, ...proof, ...payer, ...length, ...headers];
+  return { method, host, path, headers: all, body: body?.open(), moved };
 }

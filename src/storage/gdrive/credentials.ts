@@ -5,36 +5,25 @@ import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
+import {
+  type AuthorizedUser,
+  googleTokenUrl,
+  isGoogle,
+  parseCredential,
+  type ServiceAccount,
+} from '../google/credential.ts';
+import type { AccessToken } from '../google/exchange.ts';
 import type { StorageContext } from '../remote.ts';
+import { fieldsOf, parseJson } from './complaint.ts';
 
 /** What proves to Google who we are. */
-export type DriveCredentials = ServiceAccount | UserCredentials;
-
-export interface ServiceAccount {
-  readonly kind: 'service-account';
-  readonly email: string;
-  /** PEM. */
-  readonly key: string;
-  /** The person on whose behalf it acts (domain-wide delegation); undefined: nobody's. */
-  readonly subject: string | undefined;
+export interface DriveCredentials {
+  /** undefined: the access token is all there is. */
+  readonly credential: ServiceAccount | AuthorizedUser | undefined;
+  /** One that was kept, and may be good for a while. */
+  readonly accessToken: AccessToken | undefined;
   /** Where it comes from, in words for people. */
   readonly source: string;
-}
-
-export interface UserCredentials {
-  readonly kind: 'user';
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** Without one the access token is all there is. */
-  readonly refreshToken: string | undefined;
-  readonly accessToken: AccessToken | undefined;
-  readonly source: string;
-}
-
-export interface AccessToken {
-  readonly token: string;
-  /** Milliseconds since 1970. */
-  readonly expiresMs: number;
 }
 
 /** Where somebody may have put credentials; undefined: not there. */
@@ -64,20 +53,20 @@ const isTrue = (text: string | undefined): boolean => text?.toLowerCase() === 't
 
 const fromEnvironment: Source = (config, { env }) => {
   const text = env.GDRIVE_CREDENTIALS_DATA;
-  return text === undefined || text === '' ? undefined : parse(text, config, 'GDRIVE_CREDENTIALS_DATA');
+  if (text === undefined || text === '') return undefined;
+  return parse(text, config, { name: 'GDRIVE_CREDENTIALS_DATA', trusted: true });
 };
 
-const fromKeyFile: Source = (config) => {
-  const option = 'gdrive_service_account_json_file_path';
-  const path = config.options[option];
-  return path === undefined ? undefined : fromFile(path, config, option);
-};
+const fromOption =
+  (option: string): Source =>
+  (config) => {
+    const path = config.options[option];
+    return path === undefined ? undefined : fromFile(path, config, option, !config.committed.has(option));
+  };
 
-const fromUserFile: Source = (config) => {
-  const option = 'gdrive_user_credentials_file';
-  const path = config.options[option];
-  return path === undefined ? undefined : fromFile(path, config, option);
-};
+const keyFile = 'gdrive_service_account_json_file_path';
+const fromKeyFile = fromOption(keyFile);
+const fromUserFile = fromOption('gdrive_user_credentials_file');
 
 /** What `dvc push` and `dvc pull` keep once somebody has signed in. */
 const fromDvc: Source = (config, context) => {
@@ -85,7 +74,7 @@ const fromDvc: Source = (config, context) => {
   // They may come with the repository, and must not name a file elsewhere.
   if (![clientId, profile].every(isFileName)) return undefined;
   const folder = dvcTokenFolder(context, platform());
-  return fromFile(join(folder, clientId, `${profile}.json`), config, "DVC's token");
+  return fromFile(join(folder, clientId, `${profile}.json`), config, "DVC's token", false);
 };
 
 const isFileName = (text: string): boolean => text !== '' && text !== '.' && text !== '..' && !/[/\\:\0]/.test(text);
@@ -97,15 +86,21 @@ export function dvcTokenFolder({ env, home }: Pick<StorageContext, 'env' | 'home
   return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'pydrive2fs');
 }
 
+interface Place {
+  readonly name: string;
+  /** As in google/credential.ts. */
+  readonly trusted: boolean;
+}
+
 /** undefined: there is no such file. */
-function fromFile(path: string, config: StorageConfig, what: string): DriveCredentials | undefined {
-  const source = `'${printable(path)}' (${what})`;
+function fromFile(path: string, config: StorageConfig, what: string, trusted: boolean): DriveCredentials | undefined {
+  const name = `'${printable(path)}' (${what})`;
   let text: string;
   try {
     const file = openSync(path, 'r');
     try {
       const { size } = fstatSync(file);
-      if (!fstatSync(file).isFile() || size > mostBytes) throw fault(config, `${source} holds no credentials`);
+      if (!fstatSync(file).isFile() || size > mostBytes) throw fault(config, `${name} holds no credentials`);
       text = readFileSync(file, 'utf8');
     } finally {
       closeSync(file);
@@ -114,56 +109,31 @@ function fromFile(path: string, config: StorageConfig, what: string): DriveCrede
     if (error instanceof HelperError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw fault(config, `cannot read ${source}: ${code}`);
+    throw fault(config, `cannot read ${name}: ${code}`);
   }
-  return parse(text, config, source);
+  return parse(text, config, { name, trusted });
 }
 
 /** Nothing of the text is ever told: it is a secret, or some other file that somebody would like to see. */
-function parse(text: string, config: StorageConfig, source: string): DriveCredentials {
-  const fields = parseFields(text);
-  const field = (name: string): string | undefined => {
-    const value = fields?.[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
-  if (fields === undefined) throw fault(config, `${source} is no JSON`, ...forms);
-  if (!isGoogle(field('token_uri'))) {
-    throw fault(config, `${source} names a 'token_uri' that is not Google's`, ...forms);
-  }
-  const type = field('type');
-  if (type === 'service_account') return serviceAccount(field, config, source);
-  // The format of oauth2client, which DVC writes, names no type.
-  if (type !== undefined && type !== 'authorized_user') {
+function parse(text: string, config: StorageConfig, place: Place): DriveCredentials {
+  const { name: source } = place;
+  const json = parseJson(text);
+  if (json === undefined) throw fault(config, `${source} is no JSON`, ...forms);
+  const { type } = fieldsOf(json);
+  // What oauth2client keeps, and DVC with it, names no type.
+  if (type === undefined) return { ...parseKept(fieldsOf(json), config, place), source };
+  if (type !== 'service_account' && type !== 'authorized_user') {
     throw fault(config, `${source} holds credentials of a kind that is not accepted`, ...forms);
   }
-  const [clientId, clientSecret] = [field('client_id'), field('client_secret')];
-  const [refreshToken, accessToken] = [field('refresh_token'), accessTokenOf(field)];
-  if (clientId === undefined || clientSecret === undefined || (refreshToken ?? accessToken) === undefined) {
-    throw fault(config, `${source} holds no credentials of Google's`, ...forms);
-  }
-  return { kind: 'user', clientId, clientSecret, refreshToken, accessToken, source };
+  const credential = parseCredential(text, place);
+  if (credential.kind === 'derived') throw fault(config, `${source} holds no credentials of its own`, ...forms);
+  if (credential.kind === 'authorized_user') return { credential, accessToken: undefined, source };
+  if (!isPrivateKey(credential.key)) throw fault(config, `${source} is no whole key of a service account`, ...forms);
+  const subject = config.options.gdrive_service_account_user_email;
+  return { credential: { ...credential, subject }, accessToken: undefined, source };
 }
 
 const forms = ["accepted are the JSON key of a service account and the token that 'dvc push' keeps"];
-
-function parseFields(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-type Field = (name: string) => string | undefined;
-
-function serviceAccount(field: Field, config: StorageConfig, source: string): ServiceAccount {
-  const [email, key] = [field('client_email'), field('private_key')];
-  if (email === undefined || key === undefined || !isPrivateKey(key)) {
-    throw fault(config, `${source} is no whole key of a service account`, ...forms);
-  }
-  return { kind: 'service-account', email, key, subject: config.options.gdrive_service_account_user_email, source };
-}
 
 function isPrivateKey(key: string): boolean {
   try {
@@ -173,17 +143,27 @@ function isPrivateKey(key: string): boolean {
   }
 }
 
-function accessTokenOf(field: Field): AccessToken | undefined {
-  const token = field('access_token');
-  const expiresMs = Date.parse(field('token_expiry') ?? '');
-  return token === undefined || Number.isNaN(expiresMs) ? undefined : { token, expiresMs };
-}
+type Kept = Pick<DriveCredentials, 'credential' | 'accessToken'>;
 
-/** All of Google's token servers are one; what stands there must not send a secret elsewhere. */
-function isGoogle(url: string | undefined): boolean {
-  if (url === undefined) return true;
-  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: '', hostname: '' };
-  return protocol === 'https:' && /(?:^|\.)(?:googleapis|google)\.com$/.test(hostname);
+function parseKept(fields: Readonly<Record<string, unknown>>, config: StorageConfig, { name, trusted }: Place): Kept {
+  const field = (key: string): string | undefined => {
+    const value = fields[key];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const tokenUrl = field('token_uri') ?? googleTokenUrl;
+  if (!URL.canParse(tokenUrl) || !(trusted || isGoogle(new URL(tokenUrl)))) {
+    throw fault(config, `${name} names a 'token_uri' that is not Google's`, ...forms);
+  }
+  const [clientId, clientSecret, refreshToken] = [field('client_id'), field('client_secret'), field('refresh_token')];
+  const [text, expiresMs] = [field('access_token'), Date.parse(field('token_expiry') ?? '')];
+  const accessToken = text === undefined || Number.isNaN(expiresMs) ? undefined : { text, expiresMs };
+  if (clientId !== undefined && clientSecret !== undefined && refreshToken !== undefined) {
+    const kind = 'authorized_user';
+    const credential = { kind, clientId, clientSecret, refreshToken, tokenUrl, quotaProject: undefined } as const;
+    return { credential, accessToken };
+  }
+  if (accessToken !== undefined) return { credential: undefined, accessToken };
+  throw fault(config, `${name} holds no credentials of Google's`, ...forms);
 }
 
 function fault(config: StorageConfig, text: string, ...hints: readonly string[]): HelperError {
@@ -194,7 +174,7 @@ function noCredentials({ name, options }: StorageConfig, service: boolean): Help
   const remote = printable(name);
   const message = `storage remote '${remote}': no credentials for Google Drive`;
   if (service) {
-    const path = options.gdrive_service_account_json_file_path;
+    const path = options[keyFile];
     const said = path === undefined ? '' : `: there is no '${printable(path)}'`;
     return new HelperError('auth', `${message}${said}`, { hints: [keyFileHint(remote)] });
   }

@@ -18,8 +18,6 @@ export interface About {
 export interface Failures {
   /** The error for an answer of the API that is none of the expected. */
   answered(about: About, complaint: Complaint): HelperError;
-  /** The error for a refusal of the token server. */
-  refused(complaint: Complaint): HelperError;
   /** The error for a connection that did not work out. An abort and errors of ours pass unchanged. */
   broken(about: About, error: unknown): unknown;
 }
@@ -71,17 +69,6 @@ export function openFailures(settings: DriveSettings, credentials: DriveCredenti
       if (status >= 500 || status === 408 || status === 409) return new HelperError('unavailable', whole);
       return new HelperError('config', whole, { hints: [`check the URL: dvc remote modify ${remote} url <url>`] });
     },
-    refused(complaint) {
-      const { status, reason, message, retryAfterMs } = complaint;
-      const action = `storage remote '${remote}': cannot sign in to Google`;
-      const said = [reason, message].filter((text) => text !== '').map((text) => printable(text));
-      const whole = `${action}: ${said.join(': ') || status}`;
-      if (status === 429 || status === 503) return new BusyError(whole, { retryAfterMs });
-      if (status >= 500 || status === 408 || reason === 'internal_failure' || (reason === '' && status !== 401)) {
-        return new HelperError('unavailable', whole);
-      }
-      return new HelperError('auth', whole, { hints: signInFailedHints(complaint, settings, credentials) });
-    },
     broken({ action }, error) {
       return connectionError(action, error, {
         trust: [
@@ -96,17 +83,17 @@ export function openFailures(settings: DriveSettings, credentials: DriveCredenti
 }
 
 /** In words for people. */
-export function whoIs(credentials: DriveCredentials): string {
-  if (credentials.kind === 'user') return `the Google account of ${credentials.source}`;
-  const { email, subject } = credentials;
+export function whoIs({ credential, source }: DriveCredentials): string {
+  if (credential?.kind !== 'service_account') return `the Google account of ${source}`;
+  const { email, subject } = credential;
   return subject === undefined ? printable(email) : `${printable(subject)}, through ${printable(email)}`;
 }
 
-const noRoom: Refusal['hints'] = (settings, credentials) =>
-  credentials.kind === 'service-account' && credentials.subject === undefined
+const noRoom: Refusal['hints'] = ({ remote }, { credential }) =>
+  credential?.kind === 'service_account' && credential.subject === undefined
     ? [
         'a service account has no room of its own: use a folder of a shared drive',
-        `or have it act for a person: dvc remote modify ${settings.remote} gdrive_service_account_user_email <email>`,
+        `or have it act for a person: dvc remote modify ${remote} gdrive_service_account_user_email <email>`,
       ]
     : ['make room in Google Drive (Trash counts too), or use a shared drive'];
 const mayNot: Refusal['hints'] = (_, credentials) => [
@@ -158,36 +145,29 @@ const refusals: Readonly<Record<string, Refusal>> = Object.assign(Object.create(
   cannotDownloadAbusiveFile: { code: 'corrupt', why: 'Google flags the object as malware or spam', hints: flagged },
 } satisfies Record<string, Refusal>);
 
-function renewHints({ remote }: DriveSettings, credentials: DriveCredentials): readonly string[] {
-  if (credentials.kind === 'user') {
-    return [`the token is in ${credentials.source}: sign in anew by removing it and running: dvc pull -r ${remote}`];
+function renewHints({ remote }: DriveSettings, { credential, source }: DriveCredentials): readonly string[] {
+  if (credential?.kind === 'service_account') {
+    return [`the key is in ${source}: make a new one in the Google Cloud console`];
   }
-  return [`the key is in ${credentials.source}: make a new one in the Google Cloud console`];
+  return [`the token is in ${source}: sign in anew by removing it and running: dvc pull -r ${remote}`];
 }
 
-function signInFailedHints(
-  { reason, message }: Complaint,
-  settings: DriveSettings,
-  credentials: DriveCredentials,
-): readonly string[] {
-  if (/\b(?:iat|exp)\b/.test(message)) return ["is this computer's clock right? Google compares it with its own"];
-  if (credentials.kind === 'service-account') {
-    if (reason === 'unauthorized_client' || credentials.subject !== undefined) {
-      return [
-        `may ${printable(credentials.email)} act for ${printable(credentials.subject ?? 'a person')}? an administrator allows it under 'Domain-wide delegation', for the scope https://www.googleapis.com/auth/drive`,
-      ];
-    }
-    return renewHints(settings, credentials);
-  }
+/** What to do when Google gives out no access token, by what it said of it. */
+export function refusedHints(said: string, settings: DriveSettings, credentials: DriveCredentials): readonly string[] {
+  const { credential } = credentials;
+  if (/\b(?:iat|exp)\b/.test(said)) return ["is this computer's clock right? Google compares it with its own"];
   const anew = renewHints(settings, credentials);
-  if (reason === 'invalid_grant') {
-    return [
-      'the token was taken back or has ended; while the OAuth client is in testing, tokens end after seven days',
-      ...anew,
-    ];
+  if (credential?.kind === 'service_account') {
+    if (credential.subject === undefined) return anew;
+    const whom = `may ${printable(credential.email)} act for ${printable(credential.subject)}?`;
+    const scope = 'for the scope https://www.googleapis.com/auth/drive';
+    return [`${whom} an administrator allows it under 'Domain-wide delegation', ${scope}`];
   }
-  if (['invalid_client', 'unauthorized_client', 'deleted_client', 'disabled_client'].includes(reason)) {
-    return signInHints(settings.remote, false);
+  if (/\binvalid_grant\b/.test(said)) {
+    const why =
+      'the token was taken back or has ended; while the OAuth client is in testing, tokens end after seven days';
+    return [why, ...anew];
   }
+  if (/\b(?:invalid|unauthorized|deleted|disabled)_client\b/.test(said)) return signInHints(settings.remote, false);
   return anew;
 }

@@ -1,19 +1,14 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CodeChallengeMethod, OAuth2Client } from 'google-auth-library/build/src/auth/oauth2client.js';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
+import { type AuthorizedUser, googleTokenUrl } from '../google/credential.ts';
+import { openTransport, type Transport } from '../google/transport.ts';
 import type { StorageContext } from '../remote.ts';
-import { retrying } from '../retry.ts';
-import { openProxies } from '../wire/proxy.ts';
-import { openWire } from '../wire/wire.ts';
-import type { UserCredentials } from './credentials.ts';
-import { openFailures } from './failure.ts';
-import { readDriveSettings } from './settings.ts';
-import { libraryOptions } from './token.ts';
-import { askTokenServer } from './token-server.ts';
+import { textOf } from '../wire/request.ts';
+import { fieldsOf, parseJson, textOf as text } from './complaint.ts';
 
 export interface SignInOptions {
   /** Told the address at which the user says yes, once somebody listens for the answer. */
@@ -33,9 +28,8 @@ export async function signInToDrive(
   config: StorageConfig,
   context: StorageContext,
   { show, signal }: SignInOptions,
-): Promise<UserCredentials> {
-  const settings = readDriveSettings(config, context);
-  const { remote } = settings;
+): Promise<AuthorizedUser> {
+  const remote = printable(config.name);
   const { gdrive_client_id: clientId, gdrive_client_secret: clientSecret } = config.options;
   if (clientId === undefined || clientSecret === undefined) {
     throw new HelperError('config', `storage remote '${remote}': signing in takes an OAuth client of your own`, {
@@ -46,34 +40,32 @@ export async function signInToDrive(
       ],
     });
   }
-  const source = 'the browser';
-  const person = {
-    kind: 'user',
-    clientId,
-    clientSecret,
-    refreshToken: undefined,
-    accessToken: undefined,
-    source,
-  } as const;
-  const wire = openWire(settings, openProxies(context));
-  const failures = openFailures(settings, person);
-  const ask = askTokenServer({ wire, settings, failures, repeat: retrying(context.retry) });
+  const transport = openTransport(config, context);
   const limited = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
-  const state = randomBytes(32).toString('base64url');
+  const [state, verifier] = [randomBytes(32).toString('base64url'), randomBytes(64).toString('base64url')];
   const answer = listenForAnswer(state);
   try {
-    const redirectUri = await answer.address;
-    const client = new OAuth2Client({
-      ...libraryOptions((form) => ask(form, limited)),
-      ...{ clientId, clientSecret, redirectUri },
-    });
-    const { codeVerifier, codeChallenge = '' } = await client.generateCodeVerifierAsync();
-    const proof = { code_challenge: codeChallenge, code_challenge_method: CodeChallengeMethod.S256 };
-    show(client.generateAuthUrl({ access_type: 'offline', prompt: 'consent', scope: [...scopes], state, ...proof }));
+    const redirect = await answer.address;
+    show(consentUrl({ client_id: clientId, redirect_uri: redirect, state, code_challenge: sha256(verifier) }));
     const code = await answer.code(limited);
-    const { tokens } = await client.getToken({ code, codeVerifier });
-    if (tokens.refresh_token) return { ...person, refreshToken: tokens.refresh_token };
-    throw new HelperError('auth', `storage remote '${remote}': Google gives no token that lasts`);
+    const form = {
+      client_id: clientId,
+      client_secret: clientSecret,
+      redirect_uri: redirect,
+      code,
+      code_verifier: verifier,
+    };
+    const refreshToken = await exchangeCode(form, transport, limited);
+    if (refreshToken === '')
+      throw new HelperError('auth', `storage remote '${remote}': Google gives no token that lasts`);
+    return {
+      kind: 'authorized_user',
+      clientId,
+      clientSecret,
+      refreshToken,
+      tokenUrl: googleTokenUrl,
+      quotaProject: undefined,
+    };
   } catch (error) {
     signal.throwIfAborted();
     if (limited.aborted) {
@@ -83,7 +75,33 @@ export async function signInToDrive(
     throw new HelperError('auth', `storage remote '${remote}': Google says no (${printable(error.message)})`);
   } finally {
     answer.close();
-    wire.close();
+    transport.close();
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+/** Where the user is asked. Without `consent` Google gives a token that lasts only the first time. */
+function consentUrl(more: Readonly<Record<string, string>>): string {
+  const fixed = { response_type: 'code', access_type: 'offline', prompt: 'consent', code_challenge_method: 'S256' };
+  return `https://accounts.google.com/o/oauth2/v2/auth?${new URLSearchParams({ ...fixed, scope: scopes.join(' '), ...more })}`;
+}
+
+/** The token that lasts; '' when there is none (RFC 6749, 4.1.3). */
+async function exchangeCode(
+  form: Readonly<Record<string, string>>,
+  transport: Transport,
+  signal: AbortSignal,
+): Promise<string> {
+  const stop = (): void => transport.close();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const body = String(new URLSearchParams({ ...form, grant_type: 'authorization_code' }));
+    const headers = ['content-type', 'application/x-www-form-urlencoded'];
+    const response = await transport.ask({ method: 'POST', url: new URL(googleTokenUrl), headers, body });
+    return text(fieldsOf(parseJson(textOf(response))).refresh_token);
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

@@ -20,7 +20,7 @@ export const openDriveStorage: OpenStorage = async (config, context) => {
   const hidden = settings.root === 'appDataFolder';
   // No more than is needed: an administrator may have allowed a service account no other.
   const scope = `https://www.googleapis.com/auth/drive${hidden ? '.appdata' : ''}`;
-  const client = openClient(settings, credentials, [scope], context);
+  const client = openClient(settings, credentials, [scope], config, context);
   const files = openFiles(client, hidden ? 'appDataFolder' : 'drive', () => folders.forget());
   const folders = openFolders(settings, client, files, context);
   const lookup = openLookup(files, folders);

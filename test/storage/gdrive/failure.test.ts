@@ -9,10 +9,11 @@ import { BusyError, ExhaustedError } from '../../../src/storage/retry.ts';
 
 const config = { name: 'store', scheme: 'gdrive', url: 'gdrive://root/x', options: {}, committed: new Set<string>() };
 const robot: DriveCredentials = {
-  kind: 'service-account',
-  email: 'r@lab',
-  key: '',
-  subject: undefined,
+  credential: {
+    ...{ kind: 'service_account', email: 'r@lab', key: '', tokenUrl: 'https://oauth2.googleapis.com/token' },
+    ...{ subject: undefined, quotaProject: undefined },
+  },
+  accessToken: undefined,
   source: 'here',
 };
 const failures = openFailures(readDriveSettings(config, { env: {}, home: '/nonexistent' }), robot);
@@ -66,12 +67,6 @@ test("answers that are none of Google's, and words that would write on a termina
   }
   const { message } = answer(400, 'in\u001b[2Jvalid', 'a\nb');
   assert.ok(!message.includes('\u001b') && !message.includes('\n'));
-  const refused = failures.refused(
-    parseComplaint(400, {}, '{"error":"invalid_grant","error_description":"x\\u001by"}'),
-  );
-  assert.equal(refused.code, 'auth');
-  assert.ok(!refused.message.includes('\u001b'));
-  assert.equal(failures.refused(parseComplaint(502, {}, '')).code, 'unavailable');
 });
 
 test("DVC's token lies where Python's appdirs puts it", () => {
