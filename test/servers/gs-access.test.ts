@@ -163,9 +163,9 @@ test('a credential that Google does not take, or no longer', async () => {
 test('files that cannot be used are named', async () => {
   const missing = join(home, 'nowhere.json');
   const cases: readonly (readonly [Record<string, string>, Record<string, string>, RegExp])[] = [
-    [{ credentialpath: missing }, {}, /'.*nowhere\.json' \(credentialpath\): there is no such file/],
-    [{}, { GOOGLE_APPLICATION_CREDENTIALS: missing }, /\(GOOGLE_APPLICATION_CREDENTIALS\): there is no such file/],
-    [{ credentialpath: home }, {}, /\(credentialpath\): EISDIR/],
+    [{ credentialpath: missing }, {}, /there are no Google credentials in '.*nowhere\.json' \(credentialpath\)/],
+    [{}, { GOOGLE_APPLICATION_CREDENTIALS: missing }, /in '.*nowhere\.json' \(GOOGLE_APPLICATION_CREDENTIALS\)/],
+    [{ credentialpath: home }, {}, /cannot read '.*': EISDIR/],
     [{ credentialpath: file('none.json', ['CANARY']) }, {}, /none\.json' \(credentialpath\) are no JSON file/],
   ];
   for (const [options, env, words] of cases) {

@@ -1,4 +1,5 @@
 import { trace } from '../../report/trace.ts';
+import { unlessAborted } from '../wire/unless-aborted.ts';
 import type { Account, Identity } from './credentials.ts';
 
 /** A way to access tokens. */
@@ -68,18 +69,4 @@ export function openKeychain({ identity }: Account, find: () => Promise<TokenSou
       return proof.kind === 'token' && used.proof.kind === 'token' && proof.token !== used.proof.token;
     },
   };
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

@@ -1,5 +1,6 @@
 import { HelperError } from '../../model/error.ts';
 import { trace } from '../../report/trace.ts';
+import { unlessAborted } from '../wire/unless-aborted.ts';
 import type { AccessToken } from './exchange.ts';
 
 /** Where access tokens come from, once it is known. */
@@ -87,19 +88,5 @@ async function fetchToken({ fetch, name, hints }: TokenSource): Promise<AccessTo
     if (!(error instanceof HelperError) || error.code !== 'auth') throw error;
     const from = `the credentials are ${name}`;
     throw new HelperError('auth', error.message, { hints: [from, ...error.hints, ...hints], cause: error });
-  }
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

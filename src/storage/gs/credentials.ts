@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
@@ -7,6 +6,7 @@ import { exchange } from '../google/exchange.ts';
 import { type Keychain, openKeychain, type TokenSource } from '../google/keychain.ts';
 import { askMetadata } from '../google/metadata.ts';
 import type { Transport } from '../google/transport.ts';
+import { readOptional } from '../optional-file.ts';
 import type { StorageContext } from '../remote.ts';
 import type { GsSettings } from './settings.ts';
 
@@ -21,16 +21,26 @@ const scopes = ['https://www.googleapis.com/auth/devstorage.read_write'];
 export function openGsKeychain(settings: GsSettings, context: StorageContext, transport: Transport): Keychain {
   const { env, home } = context;
   const { endpoint, remote, credentialsFile } = settings;
-  const fromFile = (path: string, name: string, hints: readonly string[]): TokenSource => {
+  /** undefined: there is no such file. */
+  const fromFile = (path: string, name: string, hint: string): TokenSource | undefined => {
     const origin = `'${printable(path)}' (${name})`;
-    const credential = parseCredential(readText(path, origin), { name: origin, trusted: true });
+    const text = readOptional(path);
+    if (text === '') return undefined;
+    const credential = parseCredential(text, { name: origin, trusted: true });
     return {
       name: `${describe(credential)} in ${origin}`,
-      hints,
+      hints: [hint],
       // The environment's wish goes before the file's, as in Google's libraries.
       quotaProject: projectOf(env.GOOGLE_CLOUD_QUOTA_PROJECT) ?? projectOf(credential.quotaProject),
       fetch: () => exchange(credential, scopes, transport),
     };
+  };
+  const fromNamed = (path: string, name: string, hint: string): TokenSource => {
+    const found = fromFile(path, name, hint);
+    if (found !== undefined) return found;
+    throw new HelperError('config', `there are no Google credentials in '${printable(path)}' (${name})`, {
+      hints: [hint],
+    });
   };
   return openKeychain(async () => {
     if (settings.anonymous) {
@@ -45,16 +55,17 @@ export function openGsKeychain(settings: GsSettings, context: StorageContext, tr
     }
     if (credentialsFile !== undefined) {
       const set = `dvc remote modify --local ${remote} credentialpath <file.json>`;
-      return fromFile(credentialsFile, 'credentialpath', [`name another file: ${set}`]);
+      return fromNamed(credentialsFile, 'credentialpath', `name another file: ${set}`);
     }
     // What stands in for the service in tests is not shown who somebody really is.
-    if (endpoint.kind === 'emulator') return nobody('STORAGE_EMULATOR_HOST names an emulator', 'unset it');
-    const variable = env.GOOGLE_APPLICATION_CREDENTIALS ?? '';
-    if (variable !== '') {
-      return fromFile(variable, 'GOOGLE_APPLICATION_CREDENTIALS', ['check GOOGLE_APPLICATION_CREDENTIALS']);
-    }
-    const gcloud = applicationDefault(env, home);
-    if (hasFile(gcloud)) return fromFile(gcloud, 'gcloud', ['sign in again: gcloud auth application-default login']);
+    if (endpoint.kind === 'emulator')
+      return nobody('STORAGE_EMULATOR_HOST names an emulator', 'unset STORAGE_EMULATOR_HOST');
+    const variable = 'GOOGLE_APPLICATION_CREDENTIALS';
+    const named = env[variable] ?? '';
+    if (named !== '') return fromNamed(named, variable, `check ${variable}`);
+    const signIn = 'sign in again: gcloud auth application-default login';
+    const gcloud = fromFile(applicationDefault(env, home), 'gcloud', signIn);
+    if (gcloud !== undefined) return gcloud;
     const machine = endpoint.kind === 'google' ? await findMachine(env) : undefined;
     return (
       machine ??
@@ -85,26 +96,6 @@ function applicationDefault(env: StorageContext['env'], home: string): string {
   const roaming = env.APPDATA ?? '';
   const folder = env.CLOUDSDK_CONFIG || (roaming === '' ? join(home, '.config', 'gcloud') : join(roaming, 'gcloud'));
   return join(folder, 'application_default_credentials.json');
-}
-
-function hasFile(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch (error) {
-    // One that is there and may not be read is told when it is.
-    return !(error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'));
-  }
-}
-
-function readText(path: string, origin: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    const why = code === 'ENOENT' ? 'there is no such file' : code;
-    throw new HelperError('config', `cannot read the Google credentials ${origin}: ${why}`, { cause: error });
-  }
 }
 
 async function findMachine(env: StorageContext['env']): Promise<TokenSource | undefined> {
