@@ -9,6 +9,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { noise } from '../conformance/storage.ts';
 import { startGit, until } from '../e2e/interrupted.ts';
 import { addExperiment, copyTeam, createTeam, isPartial, strangersIn, type Team, trackAndCommit } from '../e2e/team.ts';
+import { bucket as gsBucket, startFakeGcs } from '../kit/fake-gcs.ts';
 import { type FaultProxy, openFaultProxy, type Rule } from '../kit/fault-proxy.ts';
 import { makeKey, makeSshHome, openSpoiler, type Spoiler, startSftpServer } from '../kit/sshd.ts';
 import { password, startNginx, startWsgidav, user } from '../kit/web-servers.ts';
@@ -38,14 +39,18 @@ interface Ground {
 const name = createHash('md5').update(big).digest('hex');
 const isObject = new RegExp(`^GET .*${name.slice(2)}`);
 
-function behindProxy(proxy: FaultProxy, stall: (bytes: number) => Rule[]): Omit<Ground, 'config' | 'env' | 'close'> {
+function behindProxy(
+  proxy: FaultProxy,
+  stall: (bytes: number) => Rule[],
+  match = isObject,
+): Omit<Ground, 'config' | 'env' | 'close'> {
   return {
     received: () => proxy.counts.received,
     stall(bytes) {
       proxy.rules = stall(bytes);
     },
     cut(bytes) {
-      proxy.rules = [{ match: isObject, times: 1, dropResponseAfter: bytes }];
+      proxy.rules = [{ match, times: 1, dropResponseAfter: bytes }];
     },
     mend() {
       proxy.rules = [];
@@ -67,6 +72,30 @@ async function onS3(): Promise<Ground> {
     async close() {
       await proxy.close();
       await weed.close();
+    },
+  };
+}
+
+async function onGs(): Promise<Ground> {
+  const server = await startFakeGcs();
+  const proxy = await openFaultProxy(server);
+  const options = `endpointurl = http://127.0.0.1:${proxy.port}\n    allow_anonymous_login = true`;
+  const media = new RegExp(`${isObject.source}\\?alt=media`);
+  return {
+    // Two ranges of 16 MiB come.
+    ...behindProxy(
+      proxy,
+      () => [
+        { match: media, times: 2 },
+        { match: media, hang: true },
+      ],
+      media,
+    ),
+    config: (place) => `url = gs://${gsBucket}/${place}\n    ${options}`,
+    env: {},
+    async close() {
+      await proxy.close();
+      await server.close();
     },
   };
 }
@@ -121,6 +150,7 @@ after(() => world?.remove());
 
 for (const [kind, open] of [
   ['S3', onS3],
+  ['GCS', onGs],
   ['HTTP', () => onWeb('http')],
   ['WebDAV', () => onWeb('webdav')],
   ['SSH', onSsh],
@@ -195,7 +225,9 @@ for (const [kind, open] of [
       assert.ok(came < bigBytes - have + mib, `${came} bytes came although ${have} of ${bigBytes} were here`);
     }
 
-    for (const end of kind === 'S3' ? (['killHelper', 'interrupt'] as const) : (['killHelper'] as const)) {
+    for (const end of kind === 'S3' || kind === 'GCS'
+      ? (['killHelper', 'interrupt'] as const)
+      : (['killHelper'] as const)) {
       test(`after ${end === 'interrupt' ? 'Ctrl-C' : 'kill -9'} the next fetch brings the rest`, async () => {
         const members = await pushed();
         await goesOn(members, await stopped(members, end));
@@ -206,7 +238,7 @@ for (const [kind, open] of [
       const members = await pushed();
       ground.cut(10 * mib);
       // Of an S3 service a range is asked for again.
-      await goesOn(members, kind === 'S3' ? -16 * mib : -4 * mib);
+      await goesOn(members, kind === 'S3' || kind === 'GCS' ? -16 * mib : -4 * mib);
     });
 
     if (kind !== 'S3') return;

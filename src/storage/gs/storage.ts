@@ -95,12 +95,11 @@ function readObject(
   { signal, moved, start, version }: ReadOperation,
 ): AsyncIterable<Uint8Array> {
   const action = `cannot read from '${displayUrl}'`;
-  if (version !== undefined && !/^\d+$/.test(version)) {
-    throw new HelperError('corrupt', `${action}: '${printable(version)}' is no generation of an object ('${key}')`);
-  }
-  const which = version === undefined ? '' : ` of generation ${version}`;
+  const which = version === undefined ? '' : ` in version '${printable(version)}'`;
   const absent = (): HelperError =>
     new HelperError('missing', `storage '${displayUrl}' has no object '${key}'${which}`);
+  // Whatever else a metafile names is no generation.
+  if (version !== undefined && !/^\d{1,19}$/.test(version)) throw absent();
   const path = `${objectPath(bucket, prefix + key)}?alt=media`;
   const ask = async ({ range, first, ...how }: RangeCall, until: AbortSignal): Promise<WireResponse> => {
     const same = generationOf(first);
