@@ -161,8 +161,8 @@ export function makeCertificate(top: string, names: readonly string[] = []): Cer
 }
 
 /** Signature Version 4 written once more, straight from Amazon's text, so as not to trust the code under test. */
-function signedRequest(
-  server: { port: number; ca: string | undefined },
+export function signedRequest(
+  server: { readonly port: number; readonly ca?: string | undefined },
   method: string,
   path: string,
   query: string,
@@ -205,7 +205,7 @@ function signedRequest(
   };
   return new Promise((resolve, reject) => {
     const outgoing = request({ ...options, agent: false, timeout: 10_000, ...(server.ca ? { ca: server.ca } : {}) });
-    outgoing.on('timeout', () => outgoing.destroy(new Error('weed does not answer')));
+    outgoing.on('timeout', () => outgoing.destroy(new Error('the service does not answer')));
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
       let text = '';

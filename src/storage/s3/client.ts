@@ -8,7 +8,7 @@ import type { WireRequest, WireResponse } from '../wire/request.ts';
 import { resend } from '../wire/resend.ts';
 import { openWire } from '../wire/wire.ts';
 import { type Identity, openKeychain } from './credentials.ts';
-import { type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
+import { absent, type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
 import { type Headers, isRegion, type S3Settings } from './settings.ts';
 import { emptyPayload, openSigner, sha256, unsignedPayload } from './signature.ts';
 
@@ -109,8 +109,8 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
       const { status } = response;
       if (status >= 200 && status < 300) return response;
       const complaint = parseComplaint(response);
-      // An absent bucket is never an absent object.
-      if (call.expects?.includes(status) === true && complaint.code !== 'NoSuchBucket') return response;
+      // An absent bucket, or user, is never an absent object.
+      if (call.expects?.includes(status) === true && (status !== 404 || absent.test(complaint.code))) return response;
       // Three: a bucket that moved, a clock that is wrong and keys that are old may come together.
       if (turn > 3 || !(await adapt(complaint, used))) throw complaintError(call, complaint, identity, settings);
     }

@@ -47,6 +47,8 @@ const busy =
   /^(?:SlowDown|Throttling(?:Exception)?|RequestLimitExceeded|TooManyRequests(?:Exception)?|BandwidthLimitExceeded|ServiceUnavailable)$/;
 const passing =
   /^(?:InternalError|RequestTimeout|IncompleteBody|BadDigest|XAmzContentSHA256Mismatch|OperationAborted|ConditionalRequestConflict)$/;
+/** Codes of a 404 that is about the object or its upload; an answer to HEAD has none. */
+export const absent: RegExp = /^(?:|NotFound|NoSuch(?:Key|Upload|Version))$/;
 /** Codes that mean: these keys were good once. */
 export const expired: RegExp = /^(?:ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/;
 export const skewed = 'RequestTimeTooSkewed';
@@ -90,7 +92,7 @@ export function complaintError(
     status === 401 ||
     status === 403 ||
     expired.test(code) ||
-    /^(?:InvalidToken|AuthorizationHeaderMalformed)$/.test(code)
+    /^(?:InvalidToken|AuthorizationHeaderMalformed|InvalidAccessKeyId|XAdminUserNotFound)$/.test(code)
   ) {
     return new HelperError('auth', `${action}: access denied (${detail})`, {
       hints: [`the access keys come from ${identity.source}`, ...identity.hints],
