@@ -108,3 +108,50 @@ test('a big object of a service account: a push that is killed goes on, DVC pull
     await google.close();
   }
 });
+
+test('a cloud-versioned storage remote: what DVC pushed is fetched by generation, the old one too', {
+  timeout: 300_000,
+}, async () => {
+  const versions = await startFakeGcs({ versions: true });
+  const world = openWorld(env);
+  const run = (cwd: string, command: string, ...args: string[]): string => {
+    const ran = world.run(cwd, command, args);
+    assert.equal(ran.code, 0, `${command} ${args.join(' ')}\n${ran.stdout}${ran.stderr}`);
+    return ran.stdout + ran.stderr;
+  };
+  const dvc = (cwd: string, ...args: string[]): string => run(cwd, findDvc(), ...args);
+  try {
+    const [alice, bob] = ['alice', 'bob'].map((name) => world.path(name)) as [string, string];
+    world.git(world.directory, 'init', '-q', '--bare', world.path('team.git'));
+    world.git(world.directory, 'init', '-q', alice);
+    world.git(alice, 'remote', 'add', 'origin', world.path('team.git'));
+    dvc(alice, 'init', '-q');
+    dvc(alice, 'remote', 'add', '-q', '-d', 'storage', `gs://${bucket}/versions`);
+    dvc(alice, 'remote', 'modify', '-q', 'storage', 'endpointurl', versions.endpoint);
+    dvc(alice, 'remote', 'modify', '-q', 'storage', 'allow_anonymous_login', 'true');
+    dvc(alice, 'remote', 'modify', '-q', 'storage', 'version_aware', 'true');
+    mkdirSync(`${alice}/data`);
+    for (const content of ['first', 'second']) {
+      writeFileSync(`${alice}/model.bin`, Buffer.alloc(20_000_000, content));
+      writeFileSync(`${alice}/data/b ü.txt`, content);
+      dvc(alice, 'add', '-q', 'model.bin', 'data');
+      dvc(alice, 'push', '-q');
+      world.git(alice, 'add', '.');
+      world.git(alice, 'commit', '-qm', content);
+      world.git(alice, 'tag', content);
+    }
+    run(alice, 'git', '-c', 'remote.origin.vcs=dvcexp', 'push', 'origin', 'main', 'first');
+    const clone = ['clone', '-c', 'remote.origin.vcs=dvcexp', world.path('team.git'), bob];
+    assert.match(run(world.directory, 'git', ...clone), /dvcexp: downloaded 2 objects, 19\.07 MiB, from gs:/);
+    run(bob, 'git', 'dvcexp', 'fetch', 'first');
+    await versions.close();
+    for (const content of ['first', 'second']) {
+      world.git(bob, 'checkout', '-q', content === 'first' ? 'first' : 'main');
+      dvc(bob, 'checkout', '-q', '--force');
+      assert.equal(run(bob, 'cat', 'data/b ü.txt'), content);
+    }
+  } finally {
+    world.remove();
+    await versions.close();
+  }
+});
