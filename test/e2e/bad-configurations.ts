@@ -164,11 +164,11 @@ export const badConfigurations: readonly BadInput[] = [
   },
   {
     name: 'storage not yet spoken, met in an experiment',
-    arrange: committed(remoteSection('    url = azure://container/x\n')),
+    arrange: committed(remoteSection('    url = hdfs://host/x\n')),
     act: 'fetch',
     code: 0,
     says: [
-      /warning: storage remote 'storage': storage of the kind 'azure' is not supported\nhint: /,
+      /warning: storage remote 'storage': storage of the kind 'hdfs' is not supported\nhint: /,
       /warning: data of 'evil' is not here; the refs are\n/,
     ],
     moves: true,
