@@ -14,7 +14,7 @@ import { openWorld } from '../kit/world.ts';
 let server: FakeGcs;
 before(
   async () => {
-    server = await startFakeGcs();
+    server = await startFakeGcs({ files: true });
   },
   { timeout: 60_000 },
 );

@@ -1,7 +1,7 @@
 // fake-gcs-server on loopback: objects, listings, ranges and generations of Google Cloud Storage. It checks no access
 // token, and takes a question about an unfinished upload for its end: for both there is test/kit/gcs-front.ts.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ export interface FakeGcs {
   readonly port: number;
   /** `http://127.0.0.1:port` */
   readonly endpoint: string;
-  /** Where the server keeps what the bucket has, by name; nothing where it keeps versions, which it does in memory. */
+  /** Where the server keeps what the bucket has, by name, when told to keep it in files. */
   readonly directory: string;
   /** Names of all objects below a prefix. */
   names(prefix: string): Promise<string[]>;
@@ -40,16 +40,21 @@ function findFakeGcs(): string {
   throw new Error('these tests need fake-gcs-server: put it on PATH or set DVCEXP_TEST_FAKE_GCS');
 }
 
-/** @param options.versions every write makes a new generation of the object, and the old ones stay */
-export async function startFakeGcs(options: { readonly versions?: boolean } = {}): Promise<FakeGcs> {
+export interface FakeGcsOptions {
+  /** Objects are kept in files, and not in memory: slower, and to be looked at. */
+  readonly files?: boolean;
+  /** Every write makes a new generation of the object, and the old ones stay. Not in files. */
+  readonly versions?: boolean;
+}
+
+export async function startFakeGcs({ files = false, versions = false }: FakeGcsOptions = {}): Promise<FakeGcs> {
   const binary = findFakeGcs();
   const top = mkdtempSync(join(tmpdir(), 'dvcexp-gcs-'));
   const [port = 0] = await freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
-  mkdirSync(join(top, 'store', bucket), { recursive: true });
   const args = [
     ...['-scheme', 'http', '-host', '127.0.0.1', '-port', `${port}`, '-log-level', 'error'],
-    ...(options.versions === true ? ['-backend', 'memory'] : ['-filesystem-root', join(top, 'store')]),
+    ...(files ? ['-filesystem-root', join(top, 'store')] : ['-backend', 'memory']),
     ...['-external-url', endpoint, '-public-host', `127.0.0.1:${port}`],
   ];
   const child = spawn(binary, args, { cwd: top, stdio: 'ignore', env: { PATH: process.env.PATH, HOME: top } });
@@ -77,7 +82,7 @@ export async function startFakeGcs(options: { readonly versions?: boolean } = {}
     },
   };
   try {
-    await ready(endpoint, child, options.versions === true);
+    await ready(endpoint, child, versions);
     return server;
   } catch (error) {
     await server.close();
@@ -86,12 +91,10 @@ export async function startFakeGcs(options: { readonly versions?: boolean } = {}
 }
 
 async function ready(endpoint: string, child: ChildProcess, versions: boolean): Promise<void> {
-  const body = JSON.stringify({ name: bucket, versioning: { enabled: true } });
+  const body = JSON.stringify({ name: bucket, ...(versions ? { versioning: { enabled: true } } : {}) });
   for (const end = Date.now() + 30_000; Date.now() < end; await sleep(100)) {
     if (child.exitCode !== null) throw new Error(`fake-gcs-server exited with ${child.exitCode}`);
-    const buckets = `${endpoint}/storage/v1/b`;
-    const asking = versions ? fetch(buckets, { method: 'POST', body }) : fetch(`${buckets}/${bucket}`);
-    const response = await asking.catch(() => undefined);
+    const response = await fetch(`${endpoint}/storage/v1/b`, { method: 'POST', body }).catch(() => undefined);
     await response?.arrayBuffer();
     if (response?.status === 200) return;
   }

@@ -7,46 +7,29 @@ import { after, before, beforeEach, test } from 'node:test';
 import { openStorage } from '../../src/storage/open.ts';
 import type { Retry, Storage, StorageContext } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
-import { type FakeGcs, startFakeGcs } from '../kit/fake-gcs.ts';
-import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
-import { type GcsFront, openGcsFront } from '../kit/gcs-front.ts';
 import { type GoogleTokens, startGoogleTokens } from '../kit/google-tokens.ts';
-import { alone, anonymous, freshUrl, openGs } from './gs-remote.ts';
+import { alone, anonymous, freshUrl, openGs, openStage } from './gs-remote.ts';
 
-let server: FakeGcs;
-let front: GcsFront;
-let proxy: FaultProxy;
+const stage = openStage();
 let google: GoogleTokens;
 let home: string;
-before(
-  async () => {
-    server = await startFakeGcs();
-    front = await openGcsFront(server);
-    proxy = await openFaultProxy(front);
-    google = await startGoogleTokens();
-    home = mkdtempSync(join(tmpdir(), 'dvcexp-gs-'));
-  },
-  { timeout: 60_000 },
-);
+before(async () => {
+  google = await startGoogleTokens();
+  home = mkdtempSync(join(tmpdir(), 'dvcexp-gs-'));
+});
 after(async () => {
-  await proxy?.close();
-  await front?.close();
-  await server?.close();
   await google?.close();
   rmSync(home, { recursive: true, force: true });
 });
 beforeEach(() => {
-  proxy.rules = [];
-  proxy.seen.length = 0;
   google.asked.length = 0;
   google.lifetime = 3599;
   google.machine = undefined;
-  front.whose = (token) => google.whose(token)?.who;
-  front.may = () => true;
+  stage.front.whose = (token) => google.whose(token)?.who;
 });
 
 const key = 'files/md5/ab/cdef0123456789abcdef0123456789';
-const behindProxy = (): string => `http://127.0.0.1:${proxy.port}`;
+const behindProxy = (): string => `http://127.0.0.1:${stage.proxy.port}`;
 
 async function using(opening: Promise<Storage>, work: (storage: Storage) => Promise<void>): Promise<void> {
   const storage = await opening;
@@ -83,7 +66,7 @@ function file(name: string, json: object): string {
 
 /** Who was seen to ask, in order. */
 const askers = (): (string | undefined)[] =>
-  proxy.seen.map(({ headers }) => google.whose(String(headers.authorization).replace(/^Bearer /, ''))?.who);
+  stage.proxy.seen.map(({ headers }) => google.whose(String(headers.authorization).replace(/^Bearer /, ''))?.who);
 
 for (const [kind, who] of [
   ['serviceAccount', 'robot@lab.iam.gserviceaccount.com'],
@@ -104,7 +87,7 @@ for (const [kind, who] of [
     ];
     for (const [options, context] of ways) {
       google.asked.length = 0;
-      proxy.seen.length = 0;
+      stage.proxy.seen.length = 0;
       await using(openGs(behindProxy(), options, context), works);
       assert.deepEqual(new Set(askers()), new Set([who]));
       assert.ok(google.asked.length <= 2, google.asked.join());
@@ -118,15 +101,15 @@ test('the order: nobody when told so, the remote, the environment, gcloud', asyn
   const env = { GOOGLE_APPLICATION_CREDENTIALS: user };
   await using(openGs(behindProxy(), { credentialpath: path }, { env }), works);
   assert.deepEqual(new Set(askers()), new Set(['robot@lab.iam.gserviceaccount.com']));
-  proxy.seen.length = 0;
-  front.whose = (token) => (token === '' ? 'anybody' : undefined);
+  stage.proxy.seen.length = 0;
+  stage.front.whose = (token) => (token === '' ? 'anybody' : undefined);
   await using(openGs(behindProxy(), { ...anonymous, credentialpath: path }, { env }), works);
-  assert.ok(proxy.seen.every(({ headers }) => headers.authorization === undefined));
+  assert.ok(stage.proxy.seen.every(({ headers }) => headers.authorization === undefined));
 });
 
 test('without any credentials a public bucket can be read; another says what to type', async () => {
-  front.whose = (token) => (token === '' ? 'anybody' : undefined);
-  front.may = (_, what) => what === 'read';
+  stage.front.whose = (token) => (token === '' ? 'anybody' : undefined);
+  stage.front.may = (_, what) => what === 'read';
   await using(openGs(behindProxy(), {}), async (storage) => {
     assert.deepEqual(await listAll(storage, 'files/'), []);
     await assert.rejects(
@@ -134,7 +117,7 @@ test('without any credentials a public bucket can be read; another says what to 
       failsWith('auth', /access denied \(anybody does not have storage\.objects\.create/),
     );
   });
-  front.whose = () => undefined;
+  stage.front.whose = () => undefined;
   const hints =
     /no Google credentials were found\n.*gcloud auth application-default login\n.*dvc remote modify --local store credentialpath <key\.json>\n.*GOOGLE_APPLICATION_CREDENTIALS/;
   await using(openGs(behindProxy(), {}), (storage) => refuses(storage, 'auth', hints));
@@ -152,7 +135,7 @@ test('a credential that Google does not take, or no longer', async () => {
       /invalid_grant: Token has been expired or revoked\nthe credentials are those of a user in '.*gone\.json' \(credentialpath\)\n/,
     ),
   );
-  assert.deepEqual(proxy.seen, [], 'the service was asked without a token');
+  assert.deepEqual(stage.proxy.seen, [], 'the service was asked without a token');
   const kept = join(home, 'kept');
   file('kept/application_default_credentials.json', { ...google.user, refresh_token: 'CANARY-old' });
   await using(openGs(behindProxy(), {}, { env: { CLOUDSDK_CONFIG: kept } }), (storage) =>
@@ -176,7 +159,7 @@ test('files that cannot be used are named', async () => {
 test('a user who may read only', async () => {
   const url = freshUrl();
   const [robot, user] = [file('robot.json', google.serviceAccount), file('user.json', google.user)];
-  front.may = (who, what) => what === 'read' || who.startsWith('robot@');
+  stage.front.may = (who, what) => what === 'read' || who.startsWith('robot@');
   await using(openGs(behindProxy(), { credentialpath: robot }, { url }), works);
   await using(openGs(behindProxy(), { credentialpath: user }, { url }), async (storage) => {
     assert.equal(String(await readAll(storage, key)), 'hello');
@@ -221,10 +204,10 @@ test('a token that ends in the middle of a transfer is renewed, and the transfer
 
 test('a refusal that a new token does not cure is told at once', async () => {
   const path = file('robot.json', google.serviceAccount);
-  front.whose = () => undefined;
+  stage.front.whose = () => undefined;
   await using(openGs(behindProxy(), { credentialpath: path }), async (storage) => {
     await assert.rejects(storage.stat(key, operation), failsWith('auth', /Invalid Credentials[\s\S]*robot@lab/));
-    assert.deepEqual([proxy.seen.length, google.asked.length], [2, 2]);
+    assert.deepEqual([stage.proxy.seen.length, google.asked.length], [2, 2]);
   });
 });
 
@@ -249,7 +232,7 @@ test('what only the repository names gets no token, and is opened not at all', a
   await using(open({ endpointurl, credentialpath: path }, ['credentialpath']), (storage) =>
     refuses(storage, 'auth', /no Google credentials were found/),
   );
-  assert.ok(proxy.seen.every(({ headers }) => headers.authorization === undefined));
+  assert.ok(stage.proxy.seen.every(({ headers }) => headers.authorization === undefined));
   assert.deepEqual(google.asked, []);
   await using(open({ endpointurl }, [], env), works);
 });
@@ -260,36 +243,39 @@ test('no token leaves this machine unencrypted', async () => {
   await using(openGs('http://storage.example:4443', { credentialpath: path }, { env }), (storage) =>
     refuses(storage, 'auth', /the endpoint is not encrypted, so it is shown no credentials/),
   );
-  assert.ok(proxy.seen.length > 0 && proxy.seen.every(({ headers }) => headers.authorization === undefined));
+  assert.ok(
+    stage.proxy.seen.length > 0 && stage.proxy.seen.every(({ headers }) => headers.authorization === undefined),
+  );
 });
 
 test('an emulator that the environment names is asked, without credentials unless the remote names some', async () => {
   const path = file('robot.json', google.serviceAccount);
-  const env = { STORAGE_EMULATOR_HOST: `127.0.0.1:${proxy.port}`, GOOGLE_APPLICATION_CREDENTIALS: path };
-  front.whose = (token) => (token === '' ? 'anybody' : google.whose(token)?.who);
+  const env = { STORAGE_EMULATOR_HOST: `127.0.0.1:${stage.proxy.port}`, GOOGLE_APPLICATION_CREDENTIALS: path };
+  stage.front.whose = (token) => (token === '' ? 'anybody' : google.whose(token)?.who);
   await using(openGs(undefined, {}, { env }), works);
-  assert.ok(proxy.seen.every(({ headers }) => headers.authorization === undefined));
-  proxy.seen.length = 0;
+  assert.ok(stage.proxy.seen.every(({ headers }) => headers.authorization === undefined));
+  stage.proxy.seen.length = 0;
   await using(openGs(undefined, { credentialpath: path }, { env: { STORAGE_EMULATOR_HOST: behindProxy() } }), works);
   assert.deepEqual(new Set(askers()), new Set(['robot@lab.iam.gserviceaccount.com']));
 });
 
 test('who pays: the quota project of the file or the environment, and a bucket that wants one', async () => {
   const payer = file('payer.json', { ...google.user, quota_project_id: 'my-project' });
-  const seen = (): (string | undefined)[] => proxy.seen.map(({ headers }) => String(headers['x-goog-user-project']));
+  const seen = (): (string | undefined)[] =>
+    stage.proxy.seen.map(({ headers }) => String(headers['x-goog-user-project']));
   await using(openGs(behindProxy(), { credentialpath: payer }), works);
   assert.deepEqual(new Set(seen()), new Set(['my-project']));
-  proxy.seen.length = 0;
+  stage.proxy.seen.length = 0;
   const env = { GOOGLE_CLOUD_QUOTA_PROJECT: 'other' };
   await using(openGs(behindProxy(), { credentialpath: payer }, { env }), works);
   assert.deepEqual(new Set(seen()), new Set(['other']));
   const message = 'Bucket is a requester pays bucket but no user project provided.';
-  proxy.rules = [{ match: /./, status: 400, body: JSON.stringify({ error: { code: 400, message } }) }];
+  stage.proxy.rules = [{ match: /./, status: 400, body: JSON.stringify({ error: { code: 400, message } }) }];
   await using(openGs(behindProxy(), { credentialpath: payer }), (storage) =>
     refuses(storage, 'config', /requester pays\)\n.*GOOGLE_CLOUD_QUOTA_PROJECT\n.*set-quota-project/),
   );
   const quota = { error: { code: 403, message: 'no more today', errors: [{ reason: 'dailyLimitExceeded' }] } };
-  proxy.rules = [{ match: /./, status: 403, body: JSON.stringify(quota) }];
+  stage.proxy.rules = [{ match: /./, status: 403, body: JSON.stringify(quota) }];
   await using(openGs(behindProxy(), { credentialpath: payer }), (storage) =>
     refuses(storage, 'config', /a quota of the project is used up \(no more today\)/),
   );

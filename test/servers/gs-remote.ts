@@ -1,6 +1,9 @@
+import { after, before, beforeEach } from 'node:test';
 import { openStorage } from '../../src/storage/open.ts';
 import type { Storage, StorageContext } from '../../src/storage/remote.ts';
-import { bucket } from '../kit/fake-gcs.ts';
+import { bucket, type FakeGcs, startFakeGcs } from '../kit/fake-gcs.ts';
+import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
+import { type GcsFront, openGcsFront } from '../kit/gcs-front.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
 export const alone: StorageContext = {
@@ -26,4 +29,37 @@ export function openGs(
     { name: 'store', scheme: 'gs', url, options: { ...endpoint, ...options }, committed: new Set() },
     { ...alone, ...rest, env: { ...alone.env, ...rest.env } },
   );
+}
+
+/** The whole service: the server, in front of it what it leaves out, and in front of that what spoils requests. */
+export interface Stage {
+  readonly server: FakeGcs;
+  readonly front: GcsFront;
+  readonly proxy: FaultProxy;
+}
+
+/** For the tests of one file: there once they run, and as new for each. */
+export function openStage(): Stage {
+  const stage: { -readonly [part in keyof Stage]?: Stage[part] } = {};
+  before(
+    async () => {
+      stage.server = await startFakeGcs();
+      stage.front = await openGcsFront(stage.server);
+      stage.proxy = await openFaultProxy(stage.front);
+    },
+    { timeout: 60_000 },
+  );
+  after(async () => {
+    for (const part of [stage.proxy, stage.front, stage.server]) await part?.close();
+  });
+  beforeEach(() => {
+    const { front, proxy } = stage as Stage;
+    proxy.rules = [];
+    proxy.seen.length = 0;
+    front.forget();
+    front.appetite = Number.POSITIVE_INFINITY;
+    front.whose = () => 'anybody';
+    front.may = () => true;
+  });
+  return stage as Stage;
 }

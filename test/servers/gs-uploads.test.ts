@@ -1,38 +1,14 @@
 // Uploads of big objects that do not go through at once: continued in the same run and in the next, and never with bytes
 // that are not the content.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Content } from '../../src/model/operation.ts';
 import type { Storage, StorageContext, UploadMemory } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, noise, operation, readAll } from '../conformance/storage.ts';
-import { type FakeGcs, startFakeGcs } from '../kit/fake-gcs.ts';
-import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
-import { type GcsFront, openGcsFront } from '../kit/gcs-front.ts';
-import { anonymous, freshUrl, openGs } from './gs-remote.ts';
+import { anonymous, freshUrl, openGs, openStage } from './gs-remote.ts';
 
-let server: FakeGcs;
-let front: GcsFront;
-let proxy: FaultProxy;
-before(
-  async () => {
-    server = await startFakeGcs();
-    front = await openGcsFront(server);
-    proxy = await openFaultProxy(front);
-  },
-  { timeout: 60_000 },
-);
-after(async () => {
-  await proxy?.close();
-  await front?.close();
-  await server?.close();
-});
-beforeEach(() => {
-  proxy.rules = [];
-  proxy.seen.length = 0;
-  front.forget();
-  front.appetite = Number.POSITIVE_INFINITY;
-});
+const stage = openStage();
 
 const mib = 1 << 20;
 const bytes = noise(40 * mib);
@@ -57,7 +33,7 @@ async function within(
   context: Partial<StorageContext> & { readonly url?: string },
   work: (storage: Storage) => Promise<void>,
 ): Promise<void> {
-  const storage = await openGs(`http://127.0.0.1:${proxy.port}`, anonymous, context);
+  const storage = await openGs(`http://127.0.0.1:${stage.proxy.port}`, anonymous, context);
   try {
     await work(storage);
   } finally {
@@ -67,16 +43,16 @@ async function within(
 
 /** `bytes 0-16777215/41943040` of every chunk, `?` for every question, in order. */
 const ranges = (): string[] =>
-  proxy.seen.flatMap(({ method, headers }) => {
+  stage.proxy.seen.flatMap(({ method, headers }) => {
     const [, range] = /^bytes (\S+)\//.exec(headers['content-range'] ?? '') ?? [];
     return method === 'PUT' && range !== undefined ? [range.replace('*', '?')] : [];
   });
 const chunk = (first: number, end: number): string => `${first}-${end - 1}`;
-const begun = (): number => proxy.seen.filter(({ method }) => method === 'POST').length;
+const begun = (): number => stage.proxy.seen.filter(({ method }) => method === 'POST').length;
 
 test('a chunk whose connection broke goes on where the service says', { timeout: 60_000 }, async () => {
   await within({}, async (storage) => {
-    proxy.rules = [{ match: /PUT/, times: 1, dropRequestAfter: 5 * mib }];
+    stage.proxy.rules = [{ match: /PUT/, times: 1, dropRequestAfter: 5 * mib }];
     await storage.write(key, contentOf(bytes, 300_000), operation);
     assert.ok(bytes.equals(await readAll(storage, key)));
     const [first, question, second] = ranges();
@@ -90,9 +66,9 @@ test('a chunk whose connection broke goes on where the service says', { timeout:
 test('an answer that was lost, of a chunk and of the last', { timeout: 60_000 }, async () => {
   await within({}, async (storage) => {
     for (const before of [1, 2]) {
-      proxy.seen.length = 0;
+      stage.proxy.seen.length = 0;
       const through = Array.from({ length: before }, () => ({ match: /PUT/, times: 1 }));
-      proxy.rules = [...through, { match: /PUT/, times: 1, dropResponseAfter: 0 }];
+      stage.proxy.rules = [...through, { match: /PUT/, times: 1, dropResponseAfter: 0 }];
       await storage.write(key, contentOf(bytes), operation);
       assert.ok(bytes.equals(await readAll(storage, key)));
       assert.deepEqual([ranges().length, ranges()[before + 1], begun()], [4, '?', 1]);
@@ -102,27 +78,27 @@ test('an answer that was lost, of a chunk and of the last', { timeout: 60_000 },
 
 test('a service that takes less than it was sent gets the rest', { timeout: 60_000 }, async () => {
   const small = bytes.subarray(0, 20 * mib);
-  front.appetite = 9 * mib;
+  stage.front.appetite = 9 * mib;
   await within({}, async (storage) => {
     await storage.write(key, contentOf(small), operation);
     assert.ok(small.equals(await readAll(storage, key)));
     assert.deepEqual(ranges(), [chunk(0, 16 * mib), chunk(9 * mib, 16 * mib), chunk(16 * mib, 20 * mib)]);
   });
-  front.appetite = 0;
+  stage.front.appetite = 0;
   await within({}, async (storage) => {
     const write = storage.write(key, contentOf(small), operation);
     await assert.rejects(write, failsWith('unavailable', /does not go on with the upload.*tried 5 times/));
-    assert.equal(front.sessions.size, 1, 'nothing is left but what was finished before');
+    assert.equal(stage.front.sessions.size, 1, 'nothing is left but what was finished before');
   });
 });
 
 test('a session that is lost is begun anew, three times and no more', { timeout: 60_000 }, async () => {
   await within({}, async (storage) => {
-    proxy.rules = [{ match: /PUT/, times: 2, status: 410 }];
+    stage.proxy.rules = [{ match: /PUT/, times: 2, status: 410 }];
     await storage.write(key, contentOf(bytes), operation);
     assert.ok(bytes.equals(await readAll(storage, key)));
     assert.equal(begun(), 3);
-    proxy.rules = [{ match: /PUT/, status: 404 }];
+    stage.proxy.rules = [{ match: /PUT/, status: 404 }];
     const write = storage.write(key, contentOf(bytes), operation);
     await assert.rejects(write, failsWith('unavailable', /the service has forgotten the upload/));
   });
@@ -131,23 +107,23 @@ test('a session that is lost is begun anew, three times and no more', { timeout:
 /** Writes, and breaks off for good when the service has `whole` chunks and some of the next. */
 async function breakOff(url: string, uploads: UploadMemory, content: Content, whole = 1): Promise<void> {
   await within({ url, uploads, retry: { tries: 1 } }, async (storage) => {
-    proxy.rules = Array.from({ length: whole }, () => ({ match: /PUT/, times: 1 }));
-    proxy.rules.push({ match: /PUT/, times: 1, dropRequestAfter: 3 * mib }, { match: /PUT/, status: 500 });
+    stage.proxy.rules = Array.from({ length: whole }, () => ({ match: /PUT/, times: 1 }));
+    stage.proxy.rules.push({ match: /PUT/, times: 1, dropRequestAfter: 3 * mib }, { match: /PUT/, status: 500 });
     await assert.rejects(storage.write(key, content, operation), failsWith('unavailable'));
-    proxy.rules = [];
+    stage.proxy.rules = [];
     assert.equal(await storage.stat(key, operation), undefined, 'something of it is visible');
   });
   // The service need not have noticed at once what became of the connection.
-  const arrived = (): number => [...front.sessions.values()].at(-1)?.bytes.length ?? 0;
+  const arrived = (): number => [...stage.front.sessions.values()].at(-1)?.bytes.length ?? 0;
   for (let wait = 0; arrived() <= whole * 16 * mib && wait < 100; wait++) await sleep(20);
-  proxy.seen.length = 0;
+  stage.proxy.seen.length = 0;
 }
 
 for (const whole of [0, 1, 2]) {
   test(`the next run goes on after ${whole} chunks and a part of one`, { timeout: 60_000 }, async () => {
     const [url, uploads] = [freshUrl(), openNotes()];
     await breakOff(url, uploads, contentOf(bytes), whole);
-    const session = [...front.sessions.values()].at(-1);
+    const session = [...stage.front.sessions.values()].at(-1);
     const at = session?.bytes.length ?? 0;
     assert.ok(at > whole * 16 * mib && at <= whole * 16 * mib + 3 * mib, String(at));
     await within({ url, uploads }, async (storage) => {
@@ -184,7 +160,7 @@ test('other content under the same name is never mixed with what was begun', { t
         chunk(0, 16 * mib),
         'it was gone on with',
       );
-      await fetch(`${server.endpoint}/storage/v1/b/data/o/${encodeURIComponent(`${url.slice(10)}/${key}`)}`, {
+      await fetch(`${stage.server.endpoint}/storage/v1/b/data/o/${encodeURIComponent(`${url.slice(10)}/${key}`)}`, {
         method: 'DELETE',
       });
     });
@@ -228,20 +204,20 @@ test('what is left when a write fails: by the content nothing, by the service or
       throw new Error('the file changed');
     });
     await assert.rejects(storage.write(key, broken, operation), /the file changed/);
-    assert.deepEqual([uploads.notes.size, front.sessions.size], [0, 0]);
+    assert.deepEqual([uploads.notes.size, stage.front.sessions.size], [0, 0]);
     const stop = new AbortController();
     const aborted = failing(() => stop.abort());
     await assert.rejects(storage.write(key, aborted, { signal: stop.signal }), { name: 'AbortError' });
-    assert.deepEqual([uploads.notes.size, front.sessions.size], [1, 1]);
-    proxy.seen.length = 0;
+    assert.deepEqual([uploads.notes.size, stage.front.sessions.size], [1, 1]);
+    stage.proxy.seen.length = 0;
     await storage.write(key, contentOf(bytes), operation);
     assert.equal(begun(), 0);
   });
   await within({ url }, async (storage) => {
-    front.forget();
+    stage.front.forget();
     const stop = new AbortController();
     const aborted = failing(() => stop.abort());
     await assert.rejects(storage.write(key, aborted, { signal: stop.signal }), { name: 'AbortError' });
-    assert.equal(front.sessions.size, 0, 'without a memory nobody could go on with it');
+    assert.equal(stage.front.sessions.size, 0, 'without a memory nobody could go on with it');
   });
 });
