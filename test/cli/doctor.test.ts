@@ -219,7 +219,9 @@ describe('storage', () => {
     const homeless = await doctor();
     assert.equal(homeless.code, 1);
     has(homeless, 'error', /no default storage remote is configured/);
-    useStorage('[core]\n    remote = x\n[\'remote "x"\']\n    url = oss://bucket/x\n    credentialpath = /etc/passwd\n');
+    useStorage(
+      '[core]\n    remote = x\n[\'remote "x"\']\n    url = oss://bucket/x\n    credentialpath = /etc/passwd\n',
+    );
     const ran = await doctor();
     has(ran, 'error', /storage remote 'x' .*'oss' is not supported/);
     has(ran, 'warn', /ignoring 'credentialpath' of storage remote 'x'/);

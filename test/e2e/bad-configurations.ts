@@ -67,9 +67,9 @@ export const badConfigurations: readonly BadInput[] = [
     /has the URL 's3:\/\/\/x' without a bucket or host\nhint: dvc remote modify storage url s3:\/\/<bucket/,
   ),
   push(
-    'storage not yet spoken: gdrive',
-    remoteSection('    url = gdrive://root/x\n'),
-    /^error: storage remote 'storage': storage of the kind 'gdrive' is not supported\nhint: /,
+    'storage not yet spoken: oss',
+    remoteSection('    url = oss://bucket/x\n'),
+    /^error: storage remote 'storage': storage of the kind 'oss' is not supported\nhint: /,
   ),
   push(
     'a boolean that is none',
