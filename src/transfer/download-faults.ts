@@ -39,6 +39,11 @@ export function openDamageReport(
       count += 1;
       if (count > mostTold) return;
       const [digest] = /hash to '[0-9a-f]+'/.exec(error.message) ?? [];
+      // The service itself does not give it out, and said what to do about it.
+      if (digest === undefined && error.hints.length > 0) {
+        voice.fail(new HelperError('corrupt', `${describe(wanted)}: ${error.message}`, { hints: error.hints }));
+        return;
+      }
       const reason = digest === undefined ? error.message : `its bytes ${digest}`;
       const hint = versioned
         ? 'where the data still is: dvc push, and commit the version that it records'

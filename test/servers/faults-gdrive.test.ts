@@ -5,10 +5,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startGit, until } from '../e2e/interrupted.ts';
-import { createTeam, trackAndCommit } from '../e2e/team.ts';
+import { createTeam, localConfig, trackAndCommit } from '../e2e/team.ts';
 import { clientEnv } from '../kit/google-drive/clients.ts';
 import { type Drive, startDrive } from '../kit/google-drive/drive.ts';
-import { openWorld, track, type World } from '../kit/world.ts';
+import { objectsIn, openWorld, track, type World } from '../kit/world.ts';
 
 let drive: Drive;
 let world: World;
@@ -77,3 +77,23 @@ for (const end of ['killHelper', 'interrupt'] as const) {
     assert.notEqual(world.git(team.bare, 'for-each-ref'), '');
   });
 }
+
+test('an object that Google flags is told of with what to type, and the others arrive', {
+  timeout: 120_000,
+}, async () => {
+  const team = createTeam(world, 'flagged');
+  const store = drive.addFolder('flagged', drive.folderId);
+  team.write('.dvc/config', localConfig.replace('../../storage', `gdrive://${store}`));
+  track(team.alice, 'good.bin', 'good');
+  const bad = track(team.alice, 'bad.bin', 'bad');
+  trackAndCommit(team, 'model.bin', 'model');
+  assert.equal((await team.push('main')).code, 0);
+  const { id = '' } = drive.tree(store).find(({ path }) => path.endsWith(bad.slice(2))) ?? {};
+  const item = drive.store.items.get(id);
+  assert.ok(item);
+  item.abusive = true;
+  const cloned = await team.clone('bob');
+  assert.match(cloned.stderr, /bad\.bin .*: cannot read from .*: Google flags the object as malware or spam/);
+  assert.match(cloned.stderr, /^hint: .*dvc remote modify storage gdrive_acknowledge_abuse true/m);
+  assert.equal(objectsIn(team.path('bob', '.dvc', 'cache')).size, 2);
+});
