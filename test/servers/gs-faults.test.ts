@@ -111,6 +111,8 @@ test('bytes that were damaged on their way are refused, and sent again', { timeo
       await storage.write(key, contentOf(bytes), operation);
       assert.ok(bytes.equals(await readAll(storage, key)));
       assert.equal(requests('POST'), 2);
+      // Nothing wrong was ever visible.
+      assert.ok(!stage.proxy.seen.some(({ method, url }) => method === 'DELETE' && url.startsWith('/storage/')));
     });
   }
 });

@@ -3,7 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { HelperError } from '../../../src/model/error.ts';
 import type { StorageConfig } from '../../../src/model/storage-config.ts';
 import { type CredentialOrigin, parseCredential } from '../../../src/storage/google/credential.ts';
-import { exchange } from '../../../src/storage/google/exchange.ts';
+import { type AccessToken, exchange } from '../../../src/storage/google/exchange.ts';
 import { openKeychain, type TokenSource } from '../../../src/storage/google/keychain.ts';
 import { askMetadata } from '../../../src/storage/google/metadata.ts';
 import { openTransport, type Transport } from '../../../src/storage/google/transport.ts';
@@ -182,15 +182,29 @@ test('a keychain asks once for all, again near the end, and after a refusal', as
   assert.equal(finds, 2);
 });
 
-test('a token is renewed before its end; one that cannot be renewed is used to its end', async () => {
-  google.lifetime = 1;
-  const fetch = (): Promise<Awaited<ReturnType<typeof exchange>>> => exchange(parse(google.user), scopes, transport);
+test('a token is renewed before its end; one that cannot be renewed is used to its end', async (context) => {
+  context.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const later = (minutes: number): void => context.mock.timers.tick(minutes * 60_000);
+  const fetch = (): Promise<AccessToken> => exchange(parse(google.user), scopes, transport);
   const keychain = openKeychain(async () => ({ name: 'a test', hints: [], fetch }));
   const first = await keychain.get(signal);
-  await new Promise((resolve) => setTimeout(resolve, 850));
-  google.refusals.push({ status: 500, body: '' });
+  later(54);
   assert.equal(await keychain.get(signal), first);
-  assert.notEqual(await keychain.get(signal), first);
+  later(2);
+  google.refusals.push({ status: 500, body: '' }, { status: 500, body: '' });
+  assert.equal(await keychain.get(signal), first);
+  later(4);
+  await assert.rejects(keychain.get(signal), failsWith('unavailable'));
+  const second = await keychain.get(signal);
+  assert.notEqual(second, first);
+  // Of a short life most is used.
+  google.lifetime = 60;
+  later(60);
+  const third = await keychain.get(signal);
+  later(0.7);
+  assert.equal(await keychain.get(signal), third);
+  later(0.2);
+  assert.notEqual(await keychain.get(signal), third);
 });
 
 test('anonymous has no token and none to renew; an abort is not waited for', async () => {
