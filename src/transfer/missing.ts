@@ -23,13 +23,15 @@ export async function findPresent(
 ): Promise<ReadonlyMap<string, number>> {
   if (keys.length === 0) return new Map();
   if (keys.length <= handful || !storage.canList) return probe(keys, storage, operation);
-  const wanted = new Set<string>(keys);
+  const wanted = new Map(keys.map((key) => [key, key]));
   const found = new Map<string, number>();
   const list = async (prefix: string, inner: Operation): Promise<number> => {
     let seen = 0;
     for await (const entry of storage.list(prefix, inner)) {
       seen += 1;
-      if (wanted.has(entry.key)) found.set(entry.key, entry.size);
+      // Our own text of the name: theirs may be a piece of the answer, and would keep all of it.
+      const key = wanted.get(entry.key);
+      if (key !== undefined) found.set(key, entry.size);
     }
     return seen;
   };

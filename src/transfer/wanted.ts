@@ -12,7 +12,8 @@ import type { Source } from './versions.ts';
 export interface Wanted {
   readonly object: DvcObject;
   readonly key: Key;
-  readonly edges: Edge[];
+  /** Shared by all that are wanted for the same: there may be a million of them. */
+  edges: readonly Edge[];
   /** Of a listing that was read: the keys of its leaves. */
   leaves: readonly Key[] | undefined;
   /** Of a leaf: one listing that names it, to find its path when it has to be told. */
@@ -28,7 +29,7 @@ export function wantedOf(needs: Iterable<Need>): WantedMap {
   const wanted: WantedMap = new Map();
   for (const { object, edges, sources, listing } of needs) {
     const key = keyOf(object);
-    wanted.set(key, { object, key, edges: [...edges], leaves: undefined, from: undefined, sources, listing });
+    wanted.set(key, { object, key, edges, leaves: undefined, from: undefined, sources, listing });
   }
   return wanted;
 }
@@ -40,23 +41,21 @@ export function listingsOf(wanted: WantedMap): Wanted[] {
 /** Adds the files of a listing; they are wanted for whatever the listing is wanted for. */
 export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array): void {
   const keys: Key[] = [];
+  const { edges } = listing;
+  const together = new Map<readonly Edge[], readonly Edge[]>();
   for (const id of parseListingIds(bytes, `listing ${listing.object.id} of '${listing.edges[0]?.path ?? ''}'`)) {
     const object: DvcObject = { kind: listing.object.kind, id };
     const key = keyOf(object);
     keys.push(key);
     const known = wanted.get(key);
     if (known === undefined) {
-      const edges = [...listing.edges];
-      wanted.set(key, {
-        object,
-        key,
-        edges,
-        leaves: undefined,
-        from: listing.key,
-        sources: undefined,
-        listing: undefined,
-      });
-    } else known.edges.push(...listing.edges);
+      const [leaves, sources] = [undefined, undefined];
+      wanted.set(key, { object, key, edges, leaves, from: listing.key, sources, listing: undefined });
+    } else {
+      const both = together.get(known.edges) ?? [...known.edges, ...edges];
+      together.set(known.edges, both);
+      known.edges = both;
+    }
   }
   listing.leaves = keys;
 }
