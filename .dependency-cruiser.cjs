@@ -31,7 +31,8 @@ module.exports = {
     may('storage', 'model', 'report'),
     may('transfer', 'model', 'report', 'dvc', 'git', 'storage'),
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
-    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
+    may('experiments', 'model', 'report', 'git'),
+    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'transfer', 'experiments'),
     {
       name: 'backends-are-private-to-the-table',
       comment: 'a backend is reached through storage/open.ts, by dynamic import',

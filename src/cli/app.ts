@@ -1,11 +1,20 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import yargs from 'yargs';
 import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
+import { printable } from '../report/printable.ts';
 import type { CommandContext } from './context.ts';
-import { doctorCommand } from './doctor.ts';
-import { fetchCommand } from './fetch.ts';
-import { setupCommand } from './setup.ts';
+import type { CommonOptions, Verb } from './verb.ts';
+import { listVerb } from './verbs/listing.ts';
+import { doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
+
+/** In the order of the help. */
+const verbs: readonly Verb[] = [listVerb, fetchVerb, setupVerb, doctorVerb];
+
+const summary =
+  '$0 <command>\n\nShares DVC experiments with their data, sets up Git remotes for it, and finds what is wrong.';
 
 /** Runs `git dvcexp <args>`; answers the exit code. Errors are told, never thrown. */
 export async function runCompanion(
@@ -14,75 +23,37 @@ export async function runCompanion(
   operation: Operation,
 ): Promise<number> {
   let code = 0;
-  const parser = yargs()
+  const start = yargs()
     .scriptName('git dvcexp')
-    .usage(
-      '$0 <command>\n\nSets up Git remotes for DVC data, finds what is wrong, and brings data of commits that Git already has.',
+    .usage(summary)
+    // An option that may be repeated takes one word each time, not all that follow.
+    .parserConfiguration({ 'greedy-arrays': false })
+    .option('C', {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      global: true,
+      describe: 'change to this directory first',
+    });
+  const parser = verbs
+    .reduce(
+      (above, verb) =>
+        verb(above, async (options, command) => {
+          code = await command({ ...context, cwd: directoryOf(options, context) }, operation);
+        }),
+      start as unknown as Parameters<Verb>[0],
     )
-    .command(
-      'fetch [revision..]',
-      'Bring the data of commits into the DVC cache: what a git fetch left in storage or failed on',
-      (command) =>
-        command
-          .positional('revision', {
-            type: 'string',
-            array: true,
-            default: ['HEAD'],
-            describe: 'branch, tag, experiment ref or commit',
-          })
-          .option('remote', {
-            alias: 'r',
-            type: 'string',
-            describe: 'storage remote to use instead of the default one',
-          })
-          .option('jobs', { alias: 'j', type: 'number', describe: 'most transfers at once' })
-          .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'print errors only' })
-          .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'print more' }),
-      async (options) => {
-        code = await fetchCommand(options, context, operation);
-      },
-    )
-    .command(
-      'setup [remote]',
-      'Have git push and git fetch of a Git remote carry DVC data along',
-      (command) =>
-        command
-          .positional('remote', { type: 'string', describe: 'Git remote; the one that git push takes when left out' })
-          .option('experiments', {
-            type: 'boolean',
-            default: false,
-            describe: 'also show its experiments as remote-tracking refs',
-          })
-          .option('undo', { type: 'boolean', default: false, describe: 'have the configuration back as it was' }),
-      async (options) => {
-        code = await setupCommand(options, context, operation);
-      },
-    )
-    .command(
-      'doctor [remote]',
-      'Find what keeps data from moving, and say what to type',
-      (command) =>
-        command
-          .positional('remote', { type: 'string', describe: 'Git remote; all of them when left out' })
-          .option('write', {
-            type: 'boolean',
-            default: false,
-            describe: 'also write the object of the empty file to each storage remote',
-          }),
-      async (options) => {
-        code = await doctorCommand(options, context, operation);
-      },
-    )
-    .demandCommand(1, "say what to do; 'git dvcexp --help' lists the commands")
+    .demandCommand(1, "say what to do; 'git dvcexp -h' lists the commands")
     .strict()
     .version(false)
     .help('help')
     .alias('help', 'h')
     .exitProcess(false)
     .fail((message, error) => {
-      if (error) throw error;
+      // What a value cannot be comes as an error of the parser's own, whatever was thrown.
+      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
       const said = message.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
-      throw new HelperError('usage', said, { hints: ["'git dvcexp --help' lists commands and options"] });
+      throw new HelperError('usage', said, { hints: ["'git dvcexp -h' lists commands and options"] });
     });
   try {
     await parser.parseAsync([...args], {}, (error, _argv, output) => {
@@ -93,4 +64,16 @@ export async function runCompanion(
     context.stderr(formatDiagnosis('error', diagnose(error)));
     return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
   }
+}
+
+/** As `git -C`: each counts from the one before it, an empty one changes nothing. */
+function directoryOf({ C = [] }: CommonOptions, { cwd }: CommandContext): string {
+  let directory = cwd;
+  for (const folder of C) {
+    directory = resolve(directory, folder);
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) {
+      throw new HelperError('config', `cannot change to '${printable(folder)}': no such directory`);
+    }
+  }
+  return directory;
 }

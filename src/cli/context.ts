@@ -10,4 +10,6 @@ export interface CommandContext {
   readonly stderr: (text: string) => void;
   /** stderr is a terminal. */
   readonly terminal: boolean;
+  /** stdout is a terminal. */
+  readonly stdoutTerminal: boolean;
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { delimiter } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { HelperError, isAbort } from '../model/error.ts';
 import { printable } from '../report/printable.ts';
 import { trace } from '../report/trace.ts';
@@ -74,8 +74,10 @@ export function scrubbedEnvironment(env: Environment): Environment {
 export interface ProcessOptions {
   readonly env: Environment;
   readonly cwd?: string | undefined;
-  /** `inherit` (default) shows the child's words to the user, `collect` keeps the last 64 KiB of them. */
-  readonly stderr?: 'inherit' | 'collect';
+  /** `inherit` (default) shows the child's words to the user, `collect` keeps the last 64 KiB of them, a function is given them as they come. */
+  readonly stderr?: 'inherit' | 'collect' | ((text: string) => void);
+  /** `inherit`: on the user's own stdout, so that `RunningProcess.stdout` is empty. */
+  readonly stdout?: 'inherit' | 'pipe';
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -93,7 +95,7 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
-type PipedProcess = ChildProcessByStdio<Writable, Readable, Readable | null>;
+type PipedProcess = ChildProcessByStdio<Writable, Readable | null, Readable | null>;
 
 const graceMs = 3_000;
 /** How long collected stderr may trail behind the exit. */
@@ -122,10 +124,11 @@ function terminate(child: ChildProcess): void {
   child.once('exit', () => clearTimeout(timer));
 }
 
-function collectTail(stream: Readable | null): () => string {
+function collectTail(stream: Readable | null, told: ProcessOptions['stderr']): () => string {
   let tail = '';
   stream?.setEncoding('utf8').on('data', (text: string) => {
     tail = (tail + text).slice(-stderrLimit);
+    if (typeof told === 'function') told(text);
   });
   return () => tail;
 }
@@ -156,7 +159,7 @@ function spawnPiped(command: string, args: readonly string[], options: ProcessOp
     return spawn(command, [...args], {
       env: options.env,
       cwd: options.cwd,
-      stdio: ['pipe', 'pipe', options.stderr === 'collect' ? 'pipe' : 'inherit'],
+      stdio: ['pipe', options.stdout ?? 'pipe', (options.stderr ?? 'inherit') === 'inherit' ? 'inherit' : 'pipe'],
       windowsHide: true,
     }) as PipedProcess;
   } catch (error) {
@@ -175,12 +178,13 @@ export function startProcess(command: string, args: readonly string[], options: 
   trace(() => `start ${printable(command)} ${printable(args[0] ?? '')}`);
   const child = spawnPiped(command, args, options);
   const ended = exitOf(child, command, signal);
-  const { stdin, stdout } = child;
+  const { stdin } = child;
+  const stdout = child.stdout ?? (options.stdout === 'inherit' ? Readable.from([]) : undefined);
   if (!stdin || !stdout) throw new HelperError('io', `cannot run '${printable(command)}': out of file descriptors`);
   // A child that has gone is told by its exit code, not by the pipe it left.
   stdin.on('error', () => undefined);
   stdout.on('error', () => undefined);
-  const stderrText = collectTail(child.stderr);
+  const stderrText = collectTail(child.stderr, options.stderr);
   const onAbort = (): void => terminate(child);
   if (signal?.aborted) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });

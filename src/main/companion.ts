@@ -16,6 +16,7 @@ const code = await runCompanion(
     home: homedir(),
     stdout: (text) => void context.stdout.write(text),
     terminal: process.stderr.isTTY === true,
+    stdoutTerminal: process.stdout.isTTY === true,
   },
   { signal },
 );

@@ -69,6 +69,8 @@ export function countOf(count: number, noun: string): string {
 export interface Total {
   readonly objects: number;
   readonly bytes: number | undefined;
+  /** Nothing is moved: bytes are not shown. */
+  readonly still?: boolean;
 }
 
 /** Opens a meter. Shows nothing when progress is not wanted, or the work is over soon. The percentage is of the bytes where their total is known. */
@@ -88,8 +90,10 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
     const [part, whole] = total.bytes ? [bytes, total.bytes] : [objects, total.objects];
     // Bytes of a try that failed are counted too; no part is more than the whole.
     const percent = whole === 0 ? 100 : Math.min(objects < total.objects ? 99 : 100, Math.floor((part * 100) / whole));
+    const done = `${title}: ${String(percent).padStart(3)}% (${objects}/${total.objects})`;
+    if (total.still === true) return done;
     const elapsed = Math.max(1, now() - started) / 1000;
-    return `${title}: ${String(percent).padStart(3)}% (${objects}/${total.objects}), ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
+    return `${done}, ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
   };
   const draw = (): void => {
     if (style === 'none') return;

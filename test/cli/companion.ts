@@ -42,6 +42,7 @@ export async function companion(
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
       terminal: false,
+      stdoutTerminal: false,
     },
     { signal: AbortSignal.timeout(60_000) },
   );

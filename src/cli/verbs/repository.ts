@@ -1,0 +1,60 @@
+import { moving } from '../options.ts';
+import type { Verb } from '../verb.ts';
+
+/** Verbs about Git remotes and what they need. */
+export const setupVerb: Verb = (parser, run) =>
+  parser.command(
+    'setup [remote]',
+    'Have git push and git fetch of a Git remote carry DVC data along',
+    (command) =>
+      command
+        .positional('remote', { type: 'string', describe: 'Git remote; the one that git push takes when left out' })
+        .option('experiments', {
+          type: 'boolean',
+          default: false,
+          describe: 'also show its experiments as remote-tracking refs',
+        })
+        .option('undo', { type: 'boolean', default: false, describe: 'have the configuration back as it was' }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { setupCommand } = await import('../setup.ts');
+        return await setupCommand(options, context, operation);
+      }),
+  );
+
+export const doctorVerb: Verb = (parser, run) =>
+  parser.command(
+    'doctor [remote]',
+    'Find what keeps data from moving, and say what to type',
+    (command) =>
+      command
+        .positional('remote', { type: 'string', describe: 'Git remote; all of them when left out' })
+        .option('write', {
+          type: 'boolean',
+          default: false,
+          describe: 'also write the object of the empty file to each storage remote',
+        }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { doctorCommand } = await import('../doctor.ts');
+        return await doctorCommand(options, context, operation);
+      }),
+  );
+
+export const fetchVerb: Verb = (parser, run) =>
+  parser.command(
+    'fetch [revision..]',
+    'Bring the data of commits into the DVC cache: what a git fetch left in storage or failed on',
+    (command) =>
+      moving(command).positional('revision', {
+        type: 'string',
+        array: true,
+        default: ['HEAD'],
+        describe: 'branch, tag, experiment ref or commit',
+      }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { fetchCommand } = await import('../fetch.ts');
+        return await fetchCommand(options, context, operation);
+      }),
+  );
