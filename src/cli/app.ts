@@ -9,9 +9,10 @@ import type { CommandContext } from './context.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb } from './verbs/listing.ts';
 import { doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
+import { pullVerb, pushVerb } from './verbs/sharing.ts';
 
 /** In the order of the help. */
-const verbs: readonly Verb[] = [listVerb, fetchVerb, setupVerb, doctorVerb];
+const verbs: readonly Verb[] = [pushVerb, pullVerb, listVerb, fetchVerb, setupVerb, doctorVerb];
 
 const summary =
   '$0 <command>\n\nShares DVC experiments with their data, sets up Git remotes for it, and finds what is wrong.';
@@ -27,7 +28,8 @@ export async function runCompanion(
     .scriptName('git dvcexp')
     .usage(summary)
     // An option that may be repeated takes one word each time, not all that follow.
-    .parserConfiguration({ 'greedy-arrays': false })
+    // And `--no-cache` is an option of that name, as with DVC.
+    .parserConfiguration({ 'greedy-arrays': false, 'boolean-negation': false })
     .option('C', {
       type: 'string',
       array: true,

@@ -52,6 +52,17 @@ export interface TransferOptions {
   readonly jobs: number | undefined;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  readonly 'no-cache'?: boolean;
+}
+
+/** What `push` and `pull` take. */
+export interface SharingOptions extends SelectionOptions, TransferOptions {
+  /** The Git remote, if it is named, and experiments. */
+  readonly words: readonly string[];
+  readonly force: boolean;
+  readonly 'no-cache': boolean;
+  readonly 'dry-run': boolean;
+  readonly json: boolean;
 }
 
 /** How data moves: `-r`, `-j`, `-q`, `-v`. */

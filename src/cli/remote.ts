@@ -28,11 +28,19 @@ export async function remoteNames({ git }: CommandRepository): Promise<readonly 
   return [...new Set(names)].sort();
 }
 
-/** The Git remote that `git fetch` and `git push` use without a name, and why it is that one (git-fetch(1), git-config(1)). */
-export async function defaultRemote(repository: CommandRepository): Promise<{ name: string; why: string }> {
-  const { git, configuration } = repository;
+/** The branch that is checked out, by its short name; undefined when none is. */
+export async function currentBranch({ git }: CommandRepository): Promise<string | undefined> {
   const head = await runGit(['symbolic-ref', '--quiet', 'HEAD'], { ...git, accept: [0, 1] });
-  const branch = /^refs\/heads\/(.+)$/.exec(firstLine(head.stdout))?.[1];
+  return /^refs\/heads\/(.+)$/.exec(firstLine(head.stdout))?.[1];
+}
+
+/** The Git remote that `git fetch` and `git push` use without a name, and why it is that one (git-fetch(1), git-config(1)). */
+export async function defaultRemote(
+  repository: CommandRepository,
+  verb = 'setup',
+): Promise<{ name: string; why: string }> {
+  const { configuration } = repository;
+  const branch = await currentBranch(repository);
   const tracked = branch === undefined ? undefined : configuration.get(`branch.${branch}.remote`);
   if (tracked !== undefined) {
     return { name: tracked, why: `branch '${printable(branch ?? '')}' tracks it` };
@@ -43,7 +51,7 @@ export async function defaultRemote(repository: CommandRepository): Promise<{ na
   const hint =
     names.length === 0
       ? 'add one: git remote add origin <url>'
-      : `name one of ${names.map((name) => word(name)).join(', ')}: git dvcexp setup <remote>`;
+      : `name one of ${names.map((name) => word(name)).join(', ')}: git dvcexp ${verb} <remote>`;
   throw new HelperError('usage', names.length === 0 ? 'there is no Git remote' : 'which Git remote?', {
     hints: [hint],
   });

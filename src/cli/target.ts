@@ -4,7 +4,8 @@ import type { Operation } from '../model/operation.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { word } from './commands.ts';
 import type { CommandContext } from './context.ts';
-import { type GitRemote, isPrefixed, readRemote, remoteNames } from './remote.ts';
+import { experimentRemote } from './dvc-settings.ts';
+import { currentBranch, defaultRemote, type GitRemote, isPrefixed, readRemote, remoteNames } from './remote.ts';
 import { type CommandRepository, type GitOptions, gitOptions } from './repository.ts';
 import { checkVcs, isByUrlAlone } from './setup-checks.ts';
 
@@ -22,9 +23,56 @@ export interface Target {
   readonly moving: GitOptions;
 }
 
+/** The Git remote of a command line, and the words that are left. */
+export interface Addressed {
+  readonly target: Target;
+  readonly words: readonly string[];
+  /** Names of Git remotes, where one of the words may have been meant for one; else none. */
+  readonly gitRemotes: readonly string[];
+}
+
+/**
+ * Takes the Git remote off a command line: its first word if that is the name of one or looks like a URL or path, else the one that
+ * DVC's and Git's settings name. Throws `usage` or `config` when there is none or another helper serves it.
+ */
+export async function takeTarget(
+  words: readonly string[],
+  verb: 'pull' | 'push',
+  repository: CommandRepository,
+  context: CommandContext,
+  operation: Operation,
+): Promise<Addressed> {
+  const [first, ...rest] = words;
+  const names = await remoteNames(repository);
+  if (first !== undefined && (looksLikeUrl(first) || names.includes(first))) {
+    return { target: await openTarget(first, repository, context, operation), words: rest, gitRemotes: [] };
+  }
+  const address = await usualRemote(verb, names, repository, context);
+  return { target: await openTarget(address, repository, context, operation), words, gitRemotes: names };
+}
+
 /** Something that no experiment is called: names of experiments hold neither blanks, colons nor slashes. */
 function looksLikeUrl(text: string): boolean {
   return !text.startsWith('refs/') && (/[:/\\]/.test(text) || text === '.' || text === '..');
+}
+
+/** In this order: DVC's setting, what Git pushes to, what Git fetches from. */
+async function usualRemote(
+  verb: 'pull' | 'push',
+  names: readonly string[],
+  repository: CommandRepository,
+  context: CommandContext,
+): Promise<string> {
+  const chosen = experimentRemote(repository, context, names);
+  if (chosen !== undefined) return chosen;
+  if (verb === 'push') {
+    const { configuration } = repository;
+    const branch = await currentBranch(repository);
+    const pushed = branch === undefined ? undefined : configuration.get(`branch.${branch}.pushRemote`);
+    const other = pushed ?? configuration.get('remote.pushDefault');
+    if (other !== undefined) return other;
+  }
+  return (await defaultRemote(repository, verb)).name;
 }
 
 /** A Git remote by name or URL. Throws `usage` when there is none of this name, `config` when another helper serves it. */
@@ -35,12 +83,15 @@ export async function openTarget(
   operation: Operation,
 ): Promise<Target> {
   const git = gitOptions(context, operation);
-  const key = `remote.${address}.vcs`;
-  const served = (already: boolean): GitOptions =>
-    already ? git : { ...git, env: withSettings(git.env, [[key, 'dvcexp']]) };
+  const served = (...more: readonly (readonly [key: string, value: string])[]): GitOptions => ({
+    ...git,
+    env: withSettings(git.env, [[`remote.${address}.vcs`, 'dvcexp'], ...more]),
+  });
   if (looksLikeUrl(address) && !(await remoteNames(repository)).includes(address)) {
     const shown = `'${displayUrl(address)}'`;
-    return { address, pushedTo: address, shown, git, moving: served(isPrefixed(address)) };
+    // Git dies of a remote that has a helper and no URL.
+    const moving = isPrefixed(address) ? git : served([`remote.${address}.url`, address]);
+    return { address, pushedTo: address, shown, git, moving };
   }
   const remote = await readRemote(repository, address);
   const isSet = checkVcs(remote, repository);
@@ -49,7 +100,7 @@ export async function openTarget(
     pushedTo: pushAddress(remote),
     shown: `'${printable(address)}'`,
     git,
-    moving: served(isSet || isByUrlAlone(remote)),
+    moving: isSet || isByUrlAlone(remote) ? git : served(),
   };
 }
 

@@ -30,6 +30,7 @@ export interface MergeOptions {
 export interface Merged {
   readonly core: Map<string, Setting>;
   readonly cache: Map<string, Setting>;
+  readonly exp: Map<string, Setting>;
   readonly remotes: Map<string, Map<string, Setting>>;
   /** Keys by remote that the committed layer may not set. */
   readonly refused: Map<string, string[]>;
@@ -38,7 +39,15 @@ export interface Merged {
 }
 
 export function createMerged(): Merged {
-  return { core: new Map(), cache: new Map(), remotes: new Map(), refused: new Map(), warnings: [], ignored: [] };
+  return {
+    core: new Map(),
+    cache: new Map(),
+    exp: new Map(),
+    remotes: new Map(),
+    refused: new Map(),
+    warnings: [],
+    ignored: [],
+  };
 }
 
 /** Lays one layer over those before it. Throws `config`, naming file and line, when it cannot be parsed. */
@@ -51,7 +60,8 @@ export function takeLayer(layer: ConfigLayer, merged: Merged, options: MergeOpti
   for (const [title, section] of sections) {
     const named = /^\s*(remote|machine|db)\s*"(.*)"\s*$/s.exec(title);
     if (named?.[1] === 'remote') takeRemote(named[2] ?? '', section, layer, merged, options);
-    else if (title === 'core' || title === 'cache') takeSection(title, section, layer, merged, options);
+    else if (title === 'core' || title === 'cache' || title === 'exp')
+      takeSection(title, section, layer, merged, options);
     else if (named === null && !sectionKeys.has(title)) {
       for (const [key, entry] of section) ignore(entry.line, `section of '${title}.${key}'`);
     }
@@ -63,7 +73,7 @@ export function takeLayer(layer: ConfigLayer, merged: Merged, options: MergeOpti
 }
 
 function takeSection(
-  name: 'core' | 'cache',
+  name: 'core' | 'cache' | 'exp',
   section: ConfigSection,
   layer: ConfigLayer,
   merged: Merged,

@@ -21,6 +21,8 @@ export interface Config {
   readonly cacheShared: 'group' | undefined;
   /** Name of the default storage remote, lower case; it need not be configured. */
   readonly defaultRemote: string | undefined;
+  /** `exp.git_remote`, name or URL of a Git remote, and whether it came with the repository, so from a stranger. */
+  readonly experimentRemote: { readonly address: string; readonly committed: boolean } | undefined;
   /** By name, lower case. */
   readonly remotes: ReadonlyMap<string, StorageConfig>;
   /** Remotes that cannot work, with what is wrong; see requireRemote. */
@@ -44,6 +46,7 @@ export function mergeConfig(layers: readonly ConfigLayer[], options: MergeOption
     cacheDirectory: cacheDirectory(merged, options),
     cacheShared: cacheShared(merged),
     defaultRemote: defaultRemote(merged),
+    experimentRemote: experimentRemote(merged),
     ...buildRemotes(merged.remotes),
     warnings: [...merged.warnings, ...refusalWarnings(merged)],
     ignored: merged.ignored,
@@ -126,4 +129,10 @@ function defaultRemote(merged: Merged): string | undefined {
   const setting = merged.core.get('remote');
   // An empty name is how a layer takes back what a lower one said.
   return setting === undefined ? undefined : plainText(setting, `'core.remote'`).toLowerCase() || undefined;
+}
+
+function experimentRemote(merged: Merged): Config['experimentRemote'] {
+  const setting = merged.exp.get('git_remote');
+  const address = setting === undefined ? '' : plainText(setting, `'exp.git_remote'`);
+  return setting === undefined || address === '' ? undefined : { address, committed: setting.committed };
 }

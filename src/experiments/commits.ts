@@ -32,3 +32,21 @@ export async function newestFirst(commits: readonly GitOid[], git: GitOptions): 
     .flatMap((line) => parseGitOid(line) ?? []);
   return [...new Set([...dated, ...[...commits].sort()])];
 }
+
+/** Those of `commits` that no ref at `known` leads to: a push of them has objects to send. IDs that are not here are no help. */
+export async function newTo(
+  commits: readonly GitOid[],
+  known: readonly GitOid[],
+  git: GitOptions,
+): Promise<ReadonlySet<GitOid>> {
+  if (commits.length === 0) return new Set();
+  const { stdout } = await runGit(['rev-list', '--ignore-missing', '--stdin'], {
+    ...withoutFetching(git),
+    // `^` and not `--not`, which Git before 2.42 does not take from stdin.
+    input: `${[...commits, ...known.map((id) => `^${id}`)].join('\n')}\n`,
+    maxBytes: 512 * 1024 * 1024,
+  });
+  const wanted = new Set(commits);
+  const lines = stdout.toString('latin1').split('\n');
+  return new Set(lines.flatMap((line) => (wanted.has(line as GitOid) ? [line as GitOid] : [])));
+}

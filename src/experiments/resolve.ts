@@ -11,6 +11,8 @@ export interface Names {
   readonly head: GitOid | undefined;
   /** For messages: `here`, `on 'origin'`. */
   readonly where: string;
+  /** Names of Git remotes, where a word may have been meant for one. */
+  readonly gitRemotes?: readonly string[];
 }
 
 const shortestId = 4;
@@ -54,11 +56,16 @@ function chooseByHead(word: string, candidates: readonly Experiment[], { head, w
   });
 }
 
-function unknownNames(words: readonly string[], { experiments, where }: Names): HelperError {
+function unknownNames(words: readonly string[], { experiments, where, gitRemotes = [] }: Names): HelperError {
   const list = words.map((word) => `'${printable(word)}'`).join(', ');
   const what =
     words.length === 1 ? `there is no experiment ${list} ${where}` : `there are no experiments ${list} ${where}`;
-  return new HelperError('usage', what, { hints: words.flatMap((word) => hintFor(word, experiments)) });
+  return new HelperError('usage', what, {
+    hints: words.flatMap((word) => [
+      ...hintFor(word, experiments),
+      ...nearest(word, gitRemotes).map((name) => `did you mean the Git remote '${printable(name)}'?`),
+    ]),
+  });
 }
 
 function hintFor(word: string, experiments: readonly Experiment[]): readonly string[] {

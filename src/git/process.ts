@@ -214,6 +214,8 @@ export interface RunOptions extends ProcessOptions {
   readonly maxBytes?: number;
   /** Exit codes that are answers and not failures; [0] unless told. */
   readonly accept?: readonly number[] | 'any';
+  /** As if a person had typed it: a helper that this Git starts moves data. */
+  readonly asTyped?: boolean;
 }
 
 export interface GitResult {
@@ -241,7 +243,8 @@ const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1) ?? 
  */
 export async function runGit(args: readonly string[], options: RunOptions): Promise<GitResult> {
   const what = `'git ${printable(args.find((word) => !word.startsWith('-')) ?? '')}'`;
-  const child = startGit(args, { ...options, stderr: options.stderr ?? 'collect' });
+  const start = options.asTyped === true ? startProcess.bind(undefined, 'git') : startGit;
+  const child = start(args, { ...options, stderr: options.stderr ?? 'collect' });
   child.stdin.end(options.input ?? '');
   let stdout: Buffer;
   try {

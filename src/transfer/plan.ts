@@ -235,6 +235,31 @@ async function addRestOfExperiments(
 }
 
 /**
+ * What has to be in storage for these commits to be whole there: every object that is ever pushed, whatever the Git
+ * remote has.
+ */
+export async function planShare(
+  commits: readonly { readonly commit: GitOid; readonly name: RefName }[],
+  projects: Projects,
+): Promise<Plan> {
+  const draft = emptyDraft();
+  for (const { commit, name } of commits) {
+    const data = await projects.of(commit);
+    noteProblem(draft, data, [name]);
+    for (const placed of data.outputs) {
+      if (pushable(placed)) addUpload(draft, placed, { path: placed.output.path, refs: [name], optional: false });
+    }
+  }
+  return draft;
+}
+
+function noteProblem(draft: Draft, { problems: [problem] }: CommitData, refs: readonly RefName[]): void {
+  if (problem === undefined) return;
+  const error = new HelperError('config', `cannot tell which data '${problem.path}' needs: ${problem.message}`);
+  for (const ref of refs) draft.problems.set(ref, error);
+}
+
+/**
  * What a fetch brings: every object of the wanted commits. An output that is never pushed, or belongs to another
  * repository, is looked for and not missed.
  */
@@ -245,11 +270,7 @@ export async function planFetch(
   const draft = emptyDraft();
   for (const { commit, names } of wanted) {
     const data = await projects.of(commit);
-    const [problem] = data.problems;
-    if (problem !== undefined) {
-      const error = new HelperError('config', `cannot tell which data '${problem.path}' needs: ${problem.message}`);
-      for (const ref of names) draft.problems.set(ref, error);
-    }
+    noteProblem(draft, data, names);
     for (const placed of data.outputs) {
       const optional = !placed.output.push || placed.output.imported === 'repo';
       addDownload(draft, placed, { path: placed.output.path, refs: names, optional });

@@ -62,6 +62,19 @@ export interface FetchResult extends Downloaded {
   readonly group: Group;
 }
 
+/** Why the data of a ref is not here. */
+export interface Shortfall {
+  /** `absent`: storage answers, and has not got it. `broken`: another try may bring it. */
+  readonly kind: 'absent' | 'broken';
+  /** One short line. */
+  readonly reason: string;
+}
+
+export interface FetchOutcome extends DownloadResult {
+  /** Refs whose data is not all here, whatever the settings make of that. */
+  readonly shortfalls: ReadonlyMap<RefName, Shortfall>;
+}
+
 export interface FetchReport extends Choice {
   readonly problems: ReadonlyMap<RefName, HelperError>;
   readonly results: readonly FetchResult[];
@@ -76,7 +89,7 @@ export async function reportFetch(
   session: Session,
   request: DownloadRequest | undefined,
   report: FetchReport,
-): Promise<DownloadResult> {
+): Promise<FetchOutcome> {
   const { voice, context } = session;
   for (const error of new Set(report.problems.values())) voice.warn(error.message, ...error.hints);
   for (const { group, objects, bytes } of report.results) {
@@ -102,7 +115,22 @@ export async function reportFetch(
   const absentFails = absent.length > 0 && (request === undefined || context.settings.onAbsent === 'fail');
   tellBroken(session, request, report, { fatal, brokenRefs, hopelessRefs });
   const retry = report.wanted.filter(({ names }) => names.some((name) => fatal.has(name))).map(({ want }) => want);
-  return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry };
+  const shortfalls = shortfallsOf(absent, new Set([...brokenRefs, ...hopelessRefs]));
+  return { outcome: fatal.size > 0 || absentFails ? 'failed' : 'whole', retry, shortfalls };
+}
+
+function shortfallsOf(
+  absent: readonly { readonly wanted: Wanted }[],
+  broken: ReadonlySet<RefName>,
+): ReadonlyMap<RefName, Shortfall> {
+  const counts = new Map<RefName, number>();
+  for (const { wanted } of absent) for (const ref of refsOf(wanted)) counts.set(ref, (counts.get(ref) ?? 0) + 1);
+  return new Map<RefName, Shortfall>([
+    ...[...counts].map(
+      ([ref, count]) => [ref, { kind: 'absent', reason: `storage has not got ${countOf(count, 'object')}` }] as const,
+    ),
+    ...[...broken].map((ref) => [ref, { kind: 'broken', reason: 'its data did not come' }] as const),
+  ]);
 }
 
 interface Verdict {
