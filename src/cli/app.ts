@@ -8,11 +8,22 @@ import { printable } from '../report/printable.ts';
 import type { CommandContext } from './context.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb } from './verbs/listing.ts';
+import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
 import { doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
 
 /** In the order of the help. */
-const verbs: readonly Verb[] = [pushVerb, pullVerb, listVerb, fetchVerb, setupVerb, doctorVerb];
+const verbs: readonly Verb[] = [
+  pushVerb,
+  pullVerb,
+  listVerb,
+  branchVerb,
+  renameVerb,
+  removeVerb,
+  fetchVerb,
+  setupVerb,
+  doctorVerb,
+];
 
 const summary =
   '$0 <command>\n\nShares DVC experiments with their data, sets up Git remotes for it, and finds what is wrong.';
@@ -45,6 +56,7 @@ export async function runCompanion(
         }),
       start as unknown as Parameters<Verb>[0],
     )
+    .middleware(bareWords)
     .demandCommand(1, "say what to do; 'git dvcexp -h' lists the commands")
     .strict()
     .version(false)
@@ -54,17 +66,35 @@ export async function runCompanion(
     .fail((message, error) => {
       // What a value cannot be comes as an error of the parser's own, whatever was thrown.
       if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-      const said = message.replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+      const said = message.replaceAll(mark, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
       throw new HelperError('usage', said, { hints: ["'git dvcexp -h' lists commands and options"] });
     });
   try {
-    await parser.parseAsync([...args], {}, (error, _argv, output) => {
+    await parser.parseAsync(markWords(args), {}, (error, _argv, output) => {
       if (error == null && output !== '') context.stdout(`${output}\n`);
     });
     return code;
   } catch (error) {
     context.stderr(formatDiagnosis('error', diagnose(error)));
     return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
+  }
+}
+
+/** No argument can hold it. */
+const mark = '\0';
+
+/** Words behind `--` are words, whatever they begin with. The parser would not count them as any that a verb asks for. */
+function markWords(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  if (end < 0) return [...args];
+  return [...args.slice(0, end), ...args.slice(end + 1).map((word) => `${mark}${word}`)];
+}
+
+function bareWords(options: Record<string, unknown>): void {
+  const bare = (value: unknown): unknown =>
+    typeof value === 'string' && value.startsWith(mark) ? value.slice(mark.length) : value;
+  for (const [name, value] of Object.entries(options)) {
+    options[name] = Array.isArray(value) ? value.map(bare) : bare(value);
   }
 }
 

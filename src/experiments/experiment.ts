@@ -18,6 +18,11 @@ export function parseExperiment(ref: string, id: string): Experiment | undefined
   return baseline === undefined || tip === undefined ? undefined : { ref: ref as RefName, name, baseline, id: tip };
 }
 
+/** Where DVC keeps an experiment of this name and baseline. */
+export function experimentRef(baseline: GitOid, name: string): RefName {
+  return `refs/exps/${baseline.slice(0, 2)}/${baseline.slice(2)}/${name}` as RefName;
+}
+
 /** The ID as DVC shows it, in 7 digits. */
 export function shortId(oid: string): string {
   return oid.slice(0, 7);

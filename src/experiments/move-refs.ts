@@ -13,16 +13,20 @@ export async function moveRefs(
   reflog: string,
 ): Promise<ReadonlyMap<RefName, string>> {
   const failed = new Map<RefName, string>();
-  if (changes.length === 0 || (await tryAll(changes, git, reflog)) === undefined) return failed;
+  if (changes.length === 0 || (await moveTogether(changes, git, reflog)) === undefined) return failed;
   for (const change of changes) {
-    const reason = await tryAll([change], git, reflog);
+    const reason = await moveTogether([change], git, reflog);
     if (reason !== undefined) failed.set(change.ref, reason);
   }
   return failed;
 }
 
-/** All or none (git-update-ref(1)). Answers why none. */
-async function tryAll(changes: readonly RefChange[], git: GitOptions, reflog: string): Promise<string | undefined> {
+/** Changes refs of this repository, all or none (git-update-ref(1)). Answers why none; undefined when all are done. */
+export async function moveTogether(
+  changes: readonly RefChange[],
+  git: GitOptions,
+  reflog: string,
+): Promise<string | undefined> {
   const input = changes.map(instruction).join('');
   // Untranslated: the reason is looked into.
   const env = { ...git.env, LC_ALL: 'C', LANGUAGE: undefined };
