@@ -1,29 +1,32 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import yargs from 'yargs';
+import { nearest } from '../experiments/nearest.ts';
 import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
 import { printable } from '../report/printable.ts';
 import type { CommandContext } from './context.ts';
 import type { CommonOptions, Verb } from './verb.ts';
-import { listVerb } from './verbs/listing.ts';
+import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
 import { doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
 
 /** In the order of the help. */
-const verbs: readonly Verb[] = [
-  pushVerb,
-  pullVerb,
-  listVerb,
-  branchVerb,
-  renameVerb,
-  removeVerb,
-  fetchVerb,
-  setupVerb,
-  doctorVerb,
-];
+const verbs: Readonly<Record<string, Verb>> = {
+  push: pushVerb,
+  pull: pullVerb,
+  list: listVerb,
+  status: statusVerb,
+  branch: branchVerb,
+  rename: renameVerb,
+  remove: removeVerb,
+  fetch: fetchVerb,
+  setup: setupVerb,
+  doctor: doctorVerb,
+};
+const aliases: Readonly<Record<string, string>> = { ls: 'list', rm: 'remove' };
 
 const summary =
   '$0 <command>\n\nShares DVC experiments with their data, sets up Git remotes for it, and finds what is wrong.';
@@ -48,7 +51,7 @@ export async function runCompanion(
       global: true,
       describe: 'change to this directory first',
     });
-  const parser = verbs
+  const parser = Object.values(verbs)
     .reduce(
       (above, verb) =>
         verb(above, async (options, command) => {
@@ -70,6 +73,7 @@ export async function runCompanion(
       throw new HelperError('usage', said, { hints: ["'git dvcexp -h' lists commands and options"] });
     });
   try {
+    checkVerb(args);
     await parser.parseAsync(markWords(args), {}, (error, _argv, output) => {
       if (error == null && output !== '') context.stdout(`${output}\n`);
     });
@@ -78,6 +82,16 @@ export async function runCompanion(
     context.stderr(formatDiagnosis('error', diagnose(error)));
     return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
   }
+}
+
+/** Throws `usage` for a first word that is no verb, with the nearest one. The parser would call it an argument. */
+function checkVerb(args: readonly string[]): void {
+  const first = args.find((word, index) => !word.startsWith('-') && args[index - 1] !== '-C');
+  if (first === undefined || verbs[first] !== undefined || aliases[first] !== undefined) return;
+  const similar = nearest(first, Object.keys(verbs)).map((verb) => `did you mean '${verb}'?`);
+  throw new HelperError('usage', `there is no command '${printable(first)}'`, {
+    hints: [...similar, "'git dvcexp -h' lists commands and options"],
+  });
 }
 
 /** No argument can hold it. */

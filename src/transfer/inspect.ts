@@ -37,7 +37,7 @@ export interface Lack {
 export interface DataState {
   /** How many are needed; a file in two directories counts twice. */
   readonly objects: number;
-  /** Objects that are not in the cache, or not in storage where that was asked. Each once. */
+  /** Objects that are not in the cache, or not in storage where that was asked. Each once, by path. */
   readonly lacks: readonly Lack[];
   /** Directories whose files cannot be told, since their listing is not at hand. Paths. */
   readonly unknown: readonly string[];
@@ -101,13 +101,17 @@ export async function inspectData(
       name,
       {
         objects,
-        lacks: [...lacks.values()],
+        lacks: [...lacks.values()].sort(byPath),
         unknown: [...unknown],
         problems: [...problems],
         asked: options.storage,
       },
     ]),
   );
+}
+
+function byPath(one: Lack, other: Lack): number {
+  return one.path < other.path ? -1 : one.path > other.path ? 1 : 0;
 }
 
 async function inspectGroup(

@@ -22,3 +22,29 @@ export const listVerb: Verb = (parser, run) =>
         return await listCommand({ ...options, 'git-remote': last(options['git-remote']) }, context, operation);
       }),
   );
+
+export const statusVerb: Verb = (parser, run) =>
+  parser.command(
+    'status [revision..]',
+    'Say whether the data of commits is shared: what is missing where, and what a push or fetch would move',
+    (command) =>
+      moving(asJson(selecting(command, 'experiments')))
+        .positional('revision', {
+          type: 'string',
+          array: true,
+          default: [] as string[],
+          describe: 'branches, tags, commits or experiments; HEAD when nothing is said',
+        })
+        .option('git-remote', {
+          alias: 'g',
+          type: 'string',
+          requiresArg: true,
+          coerce: last<string | undefined>,
+          describe: 'also ask this Git remote whether it has the commits',
+        }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { statusCommand } = await import('../status.ts');
+        return await statusCommand(options, context, operation);
+      }),
+  );
