@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
+import { toRoff } from './man.ts';
 
 // Built aside and put in place by renaming, so that a helper that starts meanwhile finds one whole bundle.
 const aside = `dist.${process.pid}`;
@@ -32,11 +33,22 @@ const { metafile } = await build({
   },
 });
 writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, notices(metafile));
+writeManual();
 if (existsSync('dist')) renameSync('dist', `${aside}.old`);
 renameSync(aside, 'dist');
 rmSync(`${aside}.old`, { recursive: true, force: true });
 mkdirSync('.cache', { recursive: true });
 writeFileSync('.cache/bundle.json', JSON.stringify(metafile));
+
+/** The pages of docs/man as man(1) reads them, in the folders it looks into. */
+function writeManual(): void {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  mkdirSync(`${aside}/man/man1`, { recursive: true });
+  for (const page of readdirSync('docs/man').filter((name) => name.endsWith('.1.md'))) {
+    const roff = toRoff(readFileSync(join('docs/man', page), 'utf8'), version);
+    writeFileSync(`${aside}/man/man1/${page.replace(/\.md$/, '')}`, roff);
+  }
+}
 
 /** Name, version and licence text of every package that the bundle inlines. */
 function notices(bundled: Metafile): string {

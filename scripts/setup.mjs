@@ -17,6 +17,11 @@ const newest = (folder) =>
 if (age('node_modules/.package-lock.json') < age('package-lock.json'))
   run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 const built = age('dist/remote-helper.js');
-if (built < newest('src') || built < age('scripts/build.ts') || built < age('node_modules/.package-lock.json')) {
+if (
+  built < newest('src') ||
+  built < newest('docs/man') ||
+  built < age('scripts/build.ts') ||
+  built < age('node_modules/.package-lock.json')
+) {
   run(join(top, 'node_modules/.bin/tsx'), ['scripts/build.ts']);
 }

@@ -1,17 +1,18 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import yargs from 'yargs';
-import { nearest } from '../experiments/nearest.ts';
 import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
 import { printable } from '../report/printable.ts';
 import type { CommandContext } from './context.ts';
+import { openManual } from './help.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
-import { doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
+import { completionVerb, doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
+import { helpAbout, markWords, unknownVerb, unmark, unmarkWords, verbIn } from './words.ts';
 
 /** In the order of the help. */
 const verbs: Readonly<Record<string, Verb>> = {
@@ -25,6 +26,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   fetch: fetchVerb,
   setup: setupVerb,
   doctor: doctorVerb,
+  completion: completionVerb,
 };
 const aliases: Readonly<Record<string, string>> = { ls: 'list', rm: 'remove' };
 
@@ -37,12 +39,28 @@ export async function runCompanion(
   context: CommandContext,
   operation: Operation,
 ): Promise<number> {
+  try {
+    const about = helpAbout(args);
+    const verb = about ?? verbIn(args);
+    if (verb !== undefined && verb !== '' && verbs[aliases[verb] ?? verb] === undefined) {
+      throw unknownVerb(verb, Object.keys(verbs));
+    }
+    if (about === undefined) return await parse(args, context, operation);
+    if (await openManual(context, operation)) return 0;
+    return await parse([...(about === '' ? [] : [about]), '-h'], context, operation);
+  } catch (error) {
+    context.stderr(formatDiagnosis('error', diagnose(error)));
+    return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
+  }
+}
+
+async function parse(args: readonly string[], context: CommandContext, operation: Operation): Promise<number> {
   let code = 0;
   const start = yargs()
     .scriptName('git dvcexp')
     .usage(summary)
-    // An option that may be repeated takes one word each time, not all that follow.
-    // And `--no-cache` is an option of that name, as with DVC.
+    // An option that may be repeated takes one word each time, not all that follow; and `--no-cache` is an option of
+    // that name, as with DVC.
     .parserConfiguration({ 'greedy-arrays': false, 'boolean-negation': false })
     .option('C', {
       type: 'string',
@@ -59,57 +77,23 @@ export async function runCompanion(
         }),
       start as unknown as Parameters<Verb>[0],
     )
-    .middleware(bareWords)
+    .middleware(unmarkWords)
     .demandCommand(1, "say what to do; 'git dvcexp -h' lists the commands")
     .strict()
     .version(false)
-    .help('help')
-    .alias('help', 'h')
+    .help('h')
+    .epilogue("'git dvcexp help' opens the manual page.")
     .exitProcess(false)
     .fail((message, error) => {
       // What a value cannot be comes as an error of the parser's own, whatever was thrown.
       if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-      const said = message.replaceAll(mark, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+      const said = unmark(message).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
       throw new HelperError('usage', said, { hints: ["'git dvcexp -h' lists commands and options"] });
     });
-  try {
-    checkVerb(args);
-    await parser.parseAsync(markWords(args), {}, (error, _argv, output) => {
-      if (error == null && output !== '') context.stdout(`${output}\n`);
-    });
-    return code;
-  } catch (error) {
-    context.stderr(formatDiagnosis('error', diagnose(error)));
-    return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
-  }
-}
-
-/** Throws `usage` for a first word that is no verb, with the nearest one. The parser would call it an argument. */
-function checkVerb(args: readonly string[]): void {
-  const first = args.find((word, index) => !word.startsWith('-') && args[index - 1] !== '-C');
-  if (first === undefined || verbs[first] !== undefined || aliases[first] !== undefined) return;
-  const similar = nearest(first, Object.keys(verbs)).map((verb) => `did you mean '${verb}'?`);
-  throw new HelperError('usage', `there is no command '${printable(first)}'`, {
-    hints: [...similar, "'git dvcexp -h' lists commands and options"],
+  await parser.parseAsync(markWords(args), {}, (error, _argv, output) => {
+    if (error == null && output !== '') context.stdout(`${output}\n`);
   });
-}
-
-/** No argument can hold it. */
-const mark = '\0';
-
-/** Words behind `--` are words, whatever they begin with. The parser would not count them as any that a verb asks for. */
-function markWords(args: readonly string[]): string[] {
-  const end = args.indexOf('--');
-  if (end < 0) return [...args];
-  return [...args.slice(0, end), ...args.slice(end + 1).map((word) => `${mark}${word}`)];
-}
-
-function bareWords(options: Record<string, unknown>): void {
-  const bare = (value: unknown): unknown =>
-    typeof value === 'string' && value.startsWith(mark) ? value.slice(mark.length) : value;
-  for (const [name, value] of Object.entries(options)) {
-    options[name] = Array.isArray(value) ? value.map(bare) : bare(value);
-  }
+  return code;
 }
 
 /** As `git -C`: each counts from the one before it, an empty one changes nothing. */

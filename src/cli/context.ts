@@ -12,4 +12,8 @@ export interface CommandContext {
   readonly terminal: boolean;
   /** stdout is a terminal. */
   readonly stdoutTerminal: boolean;
+  /** Folder with our manual pages, as man(1) wants them. */
+  readonly manual: string;
+  /** Folder with what completes our words in shells. */
+  readonly completion: string;
 }

@@ -1,5 +1,6 @@
 // git dvcexp: wires the companion's commands to the outside world, and that is all.
 import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { runCompanion } from '../cli/app.ts';
 import { openProcessContext } from './context.ts';
 
@@ -17,6 +18,9 @@ const code = await runCompanion(
     stdout: (text) => void context.stdout.write(text),
     terminal: process.stderr.isTTY === true,
     stdoutTerminal: process.stdout.isTTY === true,
+    // Beside this program once it is bundled.
+    manual: join(import.meta.dirname, 'man'),
+    completion: join(import.meta.dirname, '..', 'completion'),
   },
   { signal },
 );

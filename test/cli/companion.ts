@@ -1,10 +1,12 @@
 // `git dvcexp <command>` in this process, with a helper on PATH that only tells its version: real Git, no start of Node.
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { delimiter } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { runCompanion } from '../../src/cli/app.ts';
 import { version } from '../../src/model/version.ts';
 import type { Ran, World } from '../kit/world.ts';
+
+const top = join(import.meta.dirname, '..', '..');
 
 /** A program at `<folder>/<name>` with these lines of shell. Answers the folder. */
 export function program(world: World, folder: string, name: string, script: string): string {
@@ -27,7 +29,7 @@ export async function companion(
   world: World,
   cwd: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; nodeVersion?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; nodeVersion?: string; stdoutTerminal?: boolean } = {},
 ): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -42,7 +44,9 @@ export async function companion(
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
       terminal: false,
-      stdoutTerminal: false,
+      stdoutTerminal: options.stdoutTerminal ?? false,
+      manual: join(top, 'dist', 'man'),
+      completion: join(top, 'completion'),
     },
     { signal: AbortSignal.timeout(60_000) },
   );

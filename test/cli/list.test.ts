@@ -199,6 +199,41 @@ describe('experiments of a Git remote', () => {
   });
 });
 
+describe('on a terminal', () => {
+  const shown = async (env: NodeJS.ProcessEnv): Promise<{ paged: string; stdout: string }> => {
+    rmSync(world.path('paged'), { force: true });
+    const ran = await companion(world, team.alice, ['list'], { env: { TERM: 'xterm', ...env }, stdoutTerminal: true });
+    assert.deepEqual([ran.code, ran.stderr], [0, '']);
+    return { paged: world.run(world.directory, 'cat', ['paged']).stdout, stdout: ran.stdout };
+  };
+  const pager = (): NodeJS.ProcessEnv => ({ GIT_PAGER: `cat >'${world.path('paged')}'` });
+
+  test('a list goes through the pager of Git, in colours', async () => {
+    const { paged, stdout } = await shown(pager());
+    assert.equal(paged, `\u001b[1mmain\u001b[m:\n\t\u001b[33m${short(late)}\u001b[m [late]  data in the cache\n`);
+    assert.equal(stdout, '');
+  });
+
+  test('and not where that is switched off, Git has started one, or it is not there', async () => {
+    const plain = `main:\n\t${short(late)} [late]  data in the cache\n`;
+    for (const env of [{ GIT_PAGER: 'cat' }, { GIT_PAGER: 'no-such-pager' }, { ...pager(), GIT_PAGER_IN_USE: '1' }])
+      assert.deepEqual(await shown({ ...env, NO_COLOR: '1' }), { paged: '', stdout: plain });
+    world.git(team.alice, 'config', 'pager.dvcexp', 'false');
+    assert.deepEqual(await shown({ ...pager(), TERM: 'dumb' }), { paged: '', stdout: plain });
+    world.git(team.alice, 'config', 'color.ui', 'false');
+    assert.deepEqual(await shown(pager()), { paged: '', stdout: plain });
+    world.git(team.alice, 'config', '--unset', 'pager.dvcexp');
+    world.git(team.alice, 'config', '--unset', 'color.ui');
+  });
+
+  test('colours elsewhere only where they are asked for', async () => {
+    world.git(team.alice, 'config', 'color.ui', 'always');
+    assert.ok((await list()).stdout.startsWith('\u001b[1mmain'));
+    world.git(team.alice, 'config', '--unset', 'color.ui');
+    assert.ok(!(await list()).stdout.includes('\u001b'));
+  });
+});
+
 describe('what cannot be', () => {
   const cases: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
     [['--rev', 'nosuch'], 129, /'nosuch' names no commit of this repository\nhint: --rev takes/],

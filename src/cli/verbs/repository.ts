@@ -58,3 +58,15 @@ export const fetchVerb: Verb = (parser, run) =>
         return await fetchCommand(options, context, operation);
       }),
   );
+
+export const completionVerb: Verb = (parser, run) =>
+  parser.command(
+    'completion <shell>',
+    'Print what completes git dvcexp in bash, zsh or fish',
+    (command) => command.positional('shell', { type: 'string', demandOption: true, describe: 'bash, zsh or fish' }),
+    (options) =>
+      run(options, async (context) => {
+        const { completionCommand } = await import('../completion.ts');
+        return completionCommand(options.shell, context);
+      }),
+  );

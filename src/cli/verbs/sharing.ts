@@ -5,6 +5,7 @@ import type { CommonOptions, Verb } from '../verb.ts';
 function sharing(command: Argv<CommonOptions>, verb: 'push' | 'pull'): Argv<CommonOptions & SharingOptions> {
   const loser = verb === 'push' ? 'experiments of the Git remote' : 'experiments here';
   return moving(asJson(selecting(command, 'those')))
+    .usage(`$0 ${verb} [<git remote>] [<experiment>..]`)
     .positional('words', {
       type: 'string',
       array: true,

@@ -1,0 +1,110 @@
+# Completes `git dvcexp` in bash, inside Git's own completion, which calls _git_dvcexp and loads this file by its name:
+#
+#   git dvcexp completion bash >~/.local/share/bash-completion/completions/git-dvcexp
+
+__git_dvcexp_experiments ()
+{
+	__git for-each-ref --format='%(refname:lstrip=4)' 'refs/exps/[0-9a-f][0-9a-f]/*/*'
+}
+
+# Experiments of the Git remote that is named on the command line, as Git completes its refs for `git fetch`.
+__git_dvcexp_remote_experiments ()
+{
+	GIT_TERMINAL_PROMPT=0 __git ls-remote "$1" 'refs/exps/[0-9a-f][0-9a-f]/*' 2>/dev/null | sed -n 's,.*/,,p'
+}
+
+_git_dvcexp ()
+{
+	local verbs="push pull list status branch rename remove fetch setup doctor completion help"
+	local selecting="--rev --num --all-commits"
+	local moving="--remote --jobs --quiet --verbose"
+	local verb i="${__git_cmd_idx:-1}"
+	for ((i++; i < cword; i++)); do
+		case "${words[i]}" in
+		-C) ((i++)) ;;
+		-*) ;;
+		ls) verb=list; break ;;
+		rm) verb=remove; break ;;
+		*) verb="${words[i]}"; break ;;
+		esac
+	done
+	if [ -z "$verb" ]; then
+		case "$prev" in
+		-C) return ;;
+		esac
+		__gitcomp "$verbs"
+		return
+	fi
+
+	case "$prev" in
+	--rev)
+		__gitcomp_nl "$(__git_refs)"
+		return
+		;;
+	-g|--git-remote)
+		__gitcomp_nl "$(__git_remotes)"
+		return
+		;;
+	-r|--remote|-j|--jobs|-n|--num|-C)
+		return
+		;;
+	esac
+
+	case "$verb,$cur" in
+	push,--*|pull,--*)
+		__gitcomp "$selecting $moving --force --no-cache --dry-run --json"
+		;;
+	list,--*)
+		__gitcomp "$selecting $moving --name-only --names-only --sha-only --shas-only --storage --json"
+		;;
+	status,--*)
+		__gitcomp "$selecting $moving --git-remote --json"
+		;;
+	rename,--*)
+		__gitcomp "--git-remote --force"
+		;;
+	remove,--*)
+		__gitcomp "$selecting --git-remote --keep --dry-run"
+		;;
+	fetch,--*)
+		__gitcomp "$moving"
+		;;
+	setup,--*)
+		__gitcomp "--experiments --undo"
+		;;
+	doctor,--*)
+		__gitcomp "--write"
+		;;
+	push,*|pull,*)
+		local remotes="$(__git_remotes)" word
+		for word in "${words[@]:i+1:cword-i-1}"; do
+			if [[ $'\n'"$remotes"$'\n' == *$'\n'"$word"$'\n'* ]]; then
+				if [ "$verb" = pull ]; then
+					__gitcomp_nl "$(__git_dvcexp_remote_experiments "$word")"
+				else
+					__gitcomp_nl "$(__git_dvcexp_experiments)"
+				fi
+				return
+			fi
+		done
+		__gitcomp_nl "$remotes
+$(__git_dvcexp_experiments)"
+		;;
+	list,*|setup,*|doctor,*)
+		__gitcomp_nl "$(__git_remotes)"
+		;;
+	status,*|fetch,*)
+		__gitcomp_nl "$(__git_refs)
+$(__git_dvcexp_experiments)"
+		;;
+	branch,*|rename,*|remove,*)
+		__gitcomp_nl "$(__git_dvcexp_experiments)"
+		;;
+	completion,*)
+		__gitcomp "bash zsh fish"
+		;;
+	help,*)
+		__gitcomp "$verbs"
+		;;
+	esac
+}

@@ -1,0 +1,92 @@
+# Completes `git dvcexp` in fish:
+#
+#   git dvcexp completion fish >~/.config/fish/conf.d/git-dvcexp.fish
+
+# Words behind `git dvcexp` on the command line, or failure where that is not what it begins with.
+function __git_dvcexp_words
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case dvcexp
+                set -e words[1]
+                test (count $words) -eq 0
+                or printf '%s\n' $words
+                return 0
+            case -C -c --git-dir --work-tree --namespace --exec-path
+                set -e words[1..2]
+            case '-*'
+                set -e words[1]
+            case '*'
+                return 1
+        end
+    end
+    return 1
+end
+
+function __git_dvcexp_complete
+    set -l words (__git_dvcexp_words | string escape)
+    complete -C "git-dvcexp $words "(commandline -ct)
+end
+
+complete -c git -n __git_dvcexp_words -f -a '(__git_dvcexp_complete)'
+
+function __git_dvcexp_experiments
+    command git for-each-ref --format='%(refname:lstrip=4)' 'refs/exps/[0-9a-f][0-9a-f]/*/*' 2>/dev/null
+end
+
+function __git_dvcexp_revisions
+    echo HEAD
+    command git for-each-ref --format='%(refname:short)' refs/heads refs/tags refs/remotes 2>/dev/null
+end
+
+function __git_dvcexp_remotes
+    command git remote 2>/dev/null
+end
+
+set -l verbs push pull list ls status branch rename remove rm fetch setup doctor completion help
+set -l verb "__fish_seen_subcommand_from"
+complete -c git-dvcexp -f
+complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
+complete -c git-dvcexp -s h -d 'Print a summary'
+
+complete -c git-dvcexp -n "not $verb $verbs" -a push -d 'Push experiments with their data'
+complete -c git-dvcexp -n "not $verb $verbs" -a pull -d 'Pull experiments with their data'
+complete -c git-dvcexp -n "not $verb $verbs" -a list -d 'List experiments'
+complete -c git-dvcexp -n "not $verb $verbs" -a status -d 'Say whether the data of commits is shared'
+complete -c git-dvcexp -n "not $verb $verbs" -a branch -d 'Make a branch of an experiment'
+complete -c git-dvcexp -n "not $verb $verbs" -a rename -d 'Give an experiment another name'
+complete -c git-dvcexp -n "not $verb $verbs" -a remove -d 'Remove experiments'
+complete -c git-dvcexp -n "not $verb $verbs" -a fetch -d 'Bring the data of commits into the cache'
+complete -c git-dvcexp -n "not $verb $verbs" -a setup -d 'Have git push and git fetch carry DVC data along'
+complete -c git-dvcexp -n "not $verb $verbs" -a doctor -d 'Find what keeps data from moving'
+complete -c git-dvcexp -n "not $verb $verbs" -a completion -d 'Print what completes git dvcexp in a shell'
+complete -c git-dvcexp -n "not $verb $verbs" -a help -d 'Open the manual page'
+
+complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -l rev -x -a '(__git_dvcexp_revisions)' -d 'Made from this commit'
+complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -s n -l num -x -d 'From so many commits'
+complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -s A -l all-commits -d 'Made from any commit'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s r -l remote -x -d 'Storage remote to use'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s j -l jobs -x -d 'Most transfers at once'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s q -l quiet -d 'Print errors only'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s v -l verbose -d 'Print more'
+complete -c git-dvcexp -n "$verb push pull list ls status" -l json -d 'Print JSON'
+complete -c git-dvcexp -n "$verb push pull rename" -s f -l force -d 'Replace experiments that differ'
+complete -c git-dvcexp -n "$verb push pull" -l no-cache -d 'Refs alone'
+complete -c git-dvcexp -n "$verb push pull remove rm" -l dry-run -d 'Say what would be done'
+complete -c git-dvcexp -n "$verb list ls" -l name-only -d 'Names alone'
+complete -c git-dvcexp -n "$verb list ls" -l names-only -d 'Names alone'
+complete -c git-dvcexp -n "$verb list ls" -l sha-only -d 'Commit IDs alone'
+complete -c git-dvcexp -n "$verb list ls" -l shas-only -d 'Commit IDs alone'
+complete -c git-dvcexp -n "$verb list ls" -l storage -d 'Also ask the storage remotes'
+complete -c git-dvcexp -n "$verb status rename remove rm" -s g -l git-remote -x -a '(__git_dvcexp_remotes)' -d 'Git remote'
+complete -c git-dvcexp -n "$verb remove rm" -l keep -d 'Remove all others'
+complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments'
+complete -c git-dvcexp -n "$verb setup" -l undo -d 'Take it back'
+complete -c git-dvcexp -n "$verb doctor" -l write -d 'Also write to storage'
+
+complete -c git-dvcexp -n "$verb push pull branch rename remove rm status fetch" -a '(__git_dvcexp_experiments)' -d Experiment
+complete -c git-dvcexp -n "$verb push pull list ls setup doctor" -a '(__git_dvcexp_remotes)' -d 'Git remote'
+complete -c git-dvcexp -n "$verb status fetch" -a '(__git_dvcexp_revisions)' -d Revision
+complete -c git-dvcexp -n "$verb completion" -a 'bash zsh fish' -d Shell
+complete -c git-dvcexp -n "$verb help" -a "$verbs" -d Command
