@@ -65,7 +65,9 @@ export async function openGcsFront(upstream: { readonly port: number }): Promise
     // The address of an upload is proof enough.
     if (id !== null) return advance(request, id, send);
     authorize(request);
-    if (url.searchParams.get('uploadType') === 'resumable') return begin(request, url, send);
+    const kind = url.searchParams.get('uploadType');
+    if (kind === 'resumable') return begin(request, url, send);
+    if (kind === 'multipart') return whole(request, send);
     const match = url.searchParams.get('ifGenerationMatch');
     if (request.method === 'GET' && match !== null) {
       const object = await ask(upstream.port, 'GET', url.pathname);
@@ -85,6 +87,33 @@ export async function openGcsFront(upstream: { readonly port: number }): Promise
     const right = what === 'read' ? 'get' : 'create';
     const message = `${who} does not have storage.objects.${right} access to the Google Cloud Storage object.`;
     throw new Refusal(403, 'forbidden', message);
+  }
+
+  /** The object's metadata, then its bytes, in one body. */
+  async function whole(request: http.IncomingMessage, send: Send): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks);
+    const [, quoted, plain] = /boundary=(?:"([^"]*)"|([^;]*))/.exec(request.headers['content-type'] ?? '') ?? [];
+    const mark = `--${quoted ?? plain}`;
+    const second = body.indexOf(mark, mark.length);
+    const metadata = body.subarray(body.indexOf('{'), second).toString();
+    const blank = /\r?\n\r?\n/.exec(body.toString('latin1', second, second + 1000)) ?? { index: 0, 0: '' };
+    const bytes = body.subarray(second + blank.index + blank[0].length, body.lastIndexOf(`\n${mark}--`));
+    check(
+      bytes.at(-1) === 13 && blank[0].startsWith('\r') ? bytes.subarray(0, -1) : bytes,
+      JSON.parse(metadata).md5Hash,
+    );
+    const { status, headers, text } = await ask(upstream.port, 'POST', request.url ?? '', request.headers, body);
+    send(status, text, { 'content-type': headers['content-type'] });
+  }
+
+  /** Answers the MD5 that was announced or else is. */
+  function check(bytes: Buffer, announced: unknown): string {
+    const md5 = createHash('md5').update(bytes).digest('base64');
+    if (announced === undefined || announced === md5) return md5;
+    const message = `Provided MD5 hash "${announced}" doesn't match calculated MD5 hash "${md5}".`;
+    throw new Refusal(400, 'invalid', message);
   }
 
   async function begin(request: http.IncomingMessage, url: URL, send: Send): Promise<void> {
@@ -157,12 +186,7 @@ export async function openGcsFront(upstream: { readonly port: number }): Promise
 
   /** One request to the real thing: nobody sees an object before it is whole. */
   async function finish({ bucket, metadata, bytes }: Session, hashes?: string | string[]): Promise<string> {
-    const md5 = createHash('md5').update(bytes).digest('base64');
-    const announced = /(?:^|,\s*)md5=([^,]+)/.exec(String(hashes ?? ''))?.[1] ?? metadata.md5Hash ?? md5;
-    if (announced !== md5) {
-      const message = `Provided MD5 hash "${announced}" doesn't match calculated MD5 hash "${md5}".`;
-      throw new Refusal(400, 'invalid', message);
-    }
+    const md5 = check(bytes, /(?:^|,\s*)md5=([^,]+)/.exec(String(hashes ?? ''))?.[1] ?? metadata.md5Hash);
     const head = `--x\r\ncontent-type: application/json\r\n\r\n${JSON.stringify({ ...metadata, md5Hash: md5 })}\r\n`;
     const body = Buffer.concat([
       Buffer.from(`${head}--x\r\ncontent-type: application/octet-stream\r\n\r\n`),
@@ -209,13 +233,14 @@ function ask(
   path: string,
   headers: http.OutgoingHttpHeaders = {},
   body: Buffer = Buffer.alloc(0),
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; headers: http.IncomingHttpHeaders; text: string }> {
   return new Promise((resolve, reject) => {
     const length = { 'content-length': body.length };
     const outgoing = http.request({ host: '127.0.0.1', port, method, path, headers: { ...headers, ...length }, agent });
     outgoing.on('error', reject);
     outgoing.on('response', (answer) => {
-      textOf(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
+      const { statusCode: status = 0, headers: told } = answer;
+      textOf(answer).then((text) => resolve({ status, headers: told, text }), reject);
     });
     outgoing.end(body);
   });
