@@ -449,6 +449,33 @@ describe('runs that end in the middle', { timeout: 120_000 }, () => {
     });
   });
 
+  test('a run that ends before the object has its name: the next one gives it', () => {
+    const uploads = memory();
+    return using({ uploads, retry: { tries: 1, busyTries: 1 } }, async (storage) => {
+      drive.faults = [{ match: /^PATCH/, status: 500 }];
+      await assert.rejects(storage.write(hugeKey, contentOf(huge), operation), failsWith('unavailable'));
+      assert.match(files().join(), /^files\/md5\/..\/\.[\w-]+\.tmp$/);
+      drive.faults = [];
+      assert.equal(await sentBy(() => storage.write(hugeKey, contentOf(huge), operation)), 0);
+      assert.deepEqual(files(), [hugeKey]);
+      assert.equal(uploads.notes.size, 0);
+    });
+  });
+
+  test('Google has all bytes and takes its time to make a file of them', () => {
+    const uploads = memory();
+    return using({ uploads }, async (storage) => {
+      const all = { status: 308, body: '', headers: { range: `bytes=0-${huge.length - 1}` } };
+      drive.faults = [
+        { match: /^PUT .*upload_id/, times: 1 },
+        { match: /^PUT .*upload_id/, times: 1, dropResponseAfter: 0 },
+        { match: /^PUT .*upload_id/, times: 2, ...all },
+      ];
+      await storage.write(hugeKey, contentOf(huge), operation);
+      assert.deepEqual(files(), [hugeKey]);
+    });
+  });
+
   test('content that breaks off leaves no session, noted or not', () => {
     const uploads = memory();
     return using({ uploads }, async (storage) => {

@@ -3,7 +3,7 @@ import type { Entry } from '../remote.ts';
 import type { About } from './failure.ts';
 import type { DriveFile, Files, FolderRef } from './files.ts';
 import { byDrive, type Folders } from './folders.ts';
-import { promisedMd5, splitKey } from './name.ts';
+import { isDamaged, splitKey } from './name.ts';
 
 /** Folders in one question; each takes some sixty bytes of its URL. */
 const mostFolders = 100;
@@ -45,7 +45,7 @@ export async function* listObjects(
         seen.add(folder.id);
         const target = await folders.follow(about, folder, signal);
         if (target !== undefined) next.push({ folder: target, path: `${key}/` });
-      } else if (size !== undefined && key.startsWith(prefix) && (md5 ?? '') === (promisedMd5(key) ?? md5 ?? '')) {
+      } else if (size !== undefined && key.startsWith(prefix) && !isDamaged(key, md5)) {
         yield { key, size };
       }
     }

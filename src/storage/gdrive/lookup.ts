@@ -1,7 +1,7 @@
 import type { About } from './failure.ts';
 import { type DriveFile, type Files, type FolderRef, quote } from './files.ts';
 import { byDrive, type Folders } from './folders.ts';
-import { promisedMd5, splitKey } from './name.ts';
+import { isDamaged, splitKey } from './name.ts';
 
 /** A file that has the name of an object and lies where it belongs. */
 export interface Candidate {
@@ -46,8 +46,9 @@ export function openLookup(files: Files, folders: Folders): Lookup {
     waiting = [];
     for (let at = 0; at < all.length; at += mostNames) answer(files, all.slice(at, at + mostNames));
   };
-  const ask = (question: Question, signal: AbortSignal): Promise<readonly DriveFile[]> =>
-    new Promise((resolve, reject) => {
+  const ask = async (question: Question, signal: AbortSignal): Promise<readonly DriveFile[]> => {
+    signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
       const leave = (): void => reject(signal.reason);
       const done = (): void => signal.removeEventListener('abort', leave);
       signal.addEventListener('abort', leave, { once: true });
@@ -66,6 +67,7 @@ export function openLookup(files: Files, folders: Folders): Lookup {
         },
       });
     });
+  };
 
   const find = async (about: About, key: string, alone: boolean, signal: AbortSignal): Promise<Candidate[]> => {
     const [folder, name] = splitKey(key);
@@ -144,13 +146,8 @@ function choose(found: readonly DriveFile[], { name, folders }: Question): reado
 }
 
 function rank(key: string, found: readonly DriveFile[]): Candidate[] {
-  const promised = promisedMd5(key);
-  const isDamaged = ({ md5 }: DriveFile): boolean => promised !== undefined && md5 !== undefined && md5 !== promised;
   return [...found]
-    .sort(
-      (left, right) => Number(isDamaged(left)) - Number(isDamaged(right)) || (left.modified > right.modified ? -1 : 1),
-    )
-    .flatMap((file) =>
-      file.size === undefined ? [] : [{ id: file.id, size: file.size, md5: file.md5, damaged: isDamaged(file) }],
-    );
+    .sort((left, right) => (left.modified > right.modified ? -1 : 1))
+    .flatMap(({ id, size, md5 }) => (size === undefined ? [] : [{ id, size, md5, damaged: isDamaged(key, md5) }]))
+    .sort((left, right) => Number(left.damaged) - Number(right.damaged));
 }

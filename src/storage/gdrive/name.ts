@@ -6,6 +6,11 @@ export function promisedMd5(key: string): string | undefined {
   return object?.kind === 'md5' ? object.id.slice(0, 32) : undefined;
 }
 
+/** True when Google's checksum is not the one in the object's name: these are other bytes. */
+export function isDamaged(key: string, md5: string | undefined): boolean {
+  return md5 !== undefined && (promisedMd5(key) ?? md5) !== md5;
+}
+
 /** The folder of a key and the name in it; the folder is '' for one at the base. */
 export function splitKey(key: string): readonly [folder: string, name: string] {
   const slash = key.lastIndexOf('/');

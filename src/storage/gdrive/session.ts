@@ -35,10 +35,13 @@ export async function sendInSession(tools: UploadTools, upload: Upload): Promise
   try {
     let file: DriveFile | undefined;
     while (file === undefined) file = await client.repeat(`write ${key}`, signal, () => pieces.next());
-    // The session has ended, and cannot be asked again.
-    uploads?.forget(key);
-    await verify(tools, upload, file, await pieces.md5());
+    await verify(tools, upload, file, await pieces.md5()).catch((error: unknown) => {
+      uploads?.forget(key);
+      throw error;
+    });
     if (temporary !== undefined && target.id === undefined) await files.rename(upload, file.id, target.name, signal);
+    // Until then the next run finds the file by asking once more how far it is.
+    uploads?.forget(key);
     tools.lookup.note(key, file.id);
   } catch (error) {
     const mayGoOn = isAbort(error) || signal.aborted || (error instanceof HelperError && error.code === 'unavailable');
@@ -151,7 +154,11 @@ function openPieces(
   const progress = async (answer: Awaited<ReturnType<typeof put>>): Promise<DriveFile | number | undefined> => {
     const { status, headers } = answer;
     if (status < 300) return parseFile(fieldsOf(parseJson(textOf(answer))));
-    if (status === 308) return Number(/^bytes=0-(\d+)$/.exec(headers.range ?? '')?.[1] ?? -1) + 1;
+    if (status === 308) {
+      const kept = Number(/^bytes=0-(\d+)$/.exec(headers.range ?? '')?.[1] ?? -1) + 1;
+      if (kept < size) return kept;
+      throw new HelperError('unavailable', `${action}: Google Drive has all of it and makes no file of it yet`);
+    }
     await close();
     session = undefined;
     uploads?.forget(key);

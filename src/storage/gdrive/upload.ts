@@ -11,6 +11,7 @@ const mib = 1024 * 1024;
 const singleBytes: number = 5 * mib;
 /** Content up to this size is read before the first byte is sent. */
 const smallBytes = 256 * 1024;
+
 /**
  * Sends objects to their names. Drive shows a file once all of its content is there, so nobody reads half of one. What is
  * there under the name already gets the new content, and stays as it is when it has that content by Google's checksum.
