@@ -52,11 +52,12 @@ function unknownScheme(config: StorageConfig): HelperError {
     });
   }
   const scheme = printable(config.scheme);
-  const why = unsupported.includes(config.scheme) ? 'is not supported' : 'is unknown';
+  const why = unsupported.includes(config.scheme) ? 'is not supported yet' : 'is unknown';
   return new HelperError('unsupported', `${remote}: storage of the kind '${scheme}' ${why}`, {
     hints: [
-      "supported are directories, 's3://', 'gs://', 'azure://', 'ssh://', 'webdav(s)://', 'http(s)://' and 'gdrive://'",
-      "data can be moved with 'dvc push' and 'dvc pull' meanwhile",
+      "let DVC move the data: 'dvc push', then 'git push -o dvcexp.no-cache'; 'git fetch', then 'dvc pull'",
+      "or keep it in another storage remote ('git config dvcexp.remote <name>'): a directory, s3://, gs://, azure://, " +
+        'ssh://, webdav(s)://, http(s)://, gdrive://',
     ],
   });
 }

@@ -66,11 +66,26 @@ export const badConfigurations: readonly BadInput[] = [
     remoteSection('    url = s3:///x\n'),
     /has the URL 's3:\/\/\/x' without a bucket or host\nhint: dvc remote modify storage url s3:\/\/<bucket/,
   ),
-  push(
-    'storage not yet spoken: oss',
-    remoteSection('    url = oss://bucket/x\n'),
-    /^error: storage remote 'storage': storage of the kind 'oss' is not supported\nhint: /,
+  ...['oss://bucket/x', 'hdfs://host/x', 'webhdfs://host/x'].map((url) =>
+    push(
+      `storage not yet spoken: ${url}`,
+      remoteSection(`    url = ${url}\n`),
+      new RegExp(`^error: storage remote 'storage': storage of the kind '${url.split(':')[0]}' is not supported yet\n`),
+      /^hint: let DVC move the data: 'dvc push', then 'git push -o dvcexp\.no-cache'/m,
+      /^hint: or keep it in another storage remote .*s3:\/\//m,
+    ),
   ),
+  {
+    name: 'storage not yet spoken, the refs alone',
+    arrange: (scene) => {
+      committed(remoteSection('    url = oss://bucket/x\n'))(scene);
+      scene.commit();
+    },
+    act: { args: ['push', '-o', 'dvcexp.no-cache', 'origin', 'main'], env: {} },
+    code: 0,
+    says: [/\[new branch\]/],
+    moves: true,
+  },
   push(
     'a boolean that is none',
     remoteSection('    url = ../../storage\n    verify = perhaps\n'),
@@ -168,7 +183,7 @@ export const badConfigurations: readonly BadInput[] = [
     act: 'fetch',
     code: 0,
     says: [
-      /warning: storage remote 'storage': storage of the kind 'hdfs' is not supported\nhint: /,
+      /warning: storage remote 'storage': storage of the kind 'hdfs' is not supported yet\nhint: let DVC move/,
       /warning: data of 'evil' is not here; the refs are\n/,
     ],
     moves: true,
