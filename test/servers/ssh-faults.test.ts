@@ -1,6 +1,16 @@
 // What goes wrong on the way and over there: what the user sees, and what is left behind.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -97,6 +107,7 @@ test('a connection that is cut in the middle is made again, once for all, and no
       assert.ok(tries > 2, `tried ${tries} times`);
       assert.ok(spoiler.connections - before <= 3, `${spoiler.connections - before} connections more`);
       assert.deepEqual((await listAll(storage, '')).map((entry) => entry.key).sort(), [key, 'first', 'x/y']);
+      assert.deepEqual(filesIn(base).sort(), ['cdef', 'first', 'y'], 'what the lost connection left is removed');
       spoiler.spoil('cut', 3 << 20);
       const told: number[] = [];
       const read = await readAll(storage, key, { ...operation, moved: (count) => void told.push(count) });
@@ -106,6 +117,43 @@ test('a connection that is cut in the middle is made again, once for all, and no
     } finally {
       await spoiler.close();
     }
+  }));
+
+test('what a lost connection left is removed at the end, over one more', () =>
+  withServer({}, async ({ base, port, open }) => {
+    const spoiler = await openSpoiler(port);
+    try {
+      const storage = await open({}, spoiler.port, { retry: { tries: 1 } });
+      await storage.write('ab/first', contentOf('first'), operation);
+      spoiler.spoil('cut', 3 << 20);
+      const lost = failsWith('unavailable', /lost the connection/);
+      await assert.rejects(storage.write('ab/second', contentOf(noise(8 << 20)), operation), lost);
+      assert.equal(filesIn(base).length, 2);
+      await storage.close();
+      assert.deepEqual(filesIn(base), ['first']);
+    } finally {
+      await spoiler.close();
+    }
+  }));
+
+test('a push sweeps what killed runs left a day ago, and nothing else', () =>
+  withServer({}, async ({ base, port, open }) => {
+    mkdirSync(join(base, 'files', 'md5', 'ab'), { recursive: true });
+    const daysAgo = (days: number, name: string): void => {
+      const time = Date.now() / 1000 - days * 24 * 3600;
+      writeFileSync(join(base, 'files', 'md5', 'ab', name), 'x');
+      utimesSync(join(base, 'files', 'md5', 'ab', name), time, time);
+    };
+    const [old, young, foreign] = ['A', 'B', 'C'].map((letter) => `.${letter.repeat(22)}`);
+    daysAgo(2, `${old}.dvcexp.tmp`);
+    daysAgo(0, `${young}.dvcexp.tmp`);
+    daysAgo(2, `${foreign}.tmp`);
+    daysAgo(2, 'cdef');
+    assert.deepEqual(await listAll(await open(), ''), [{ key, size: 1 }]);
+    assert.equal(filesIn(base).length, 4, 'whoever only looks changes nothing');
+    const memory = { recall: () => undefined, note: () => {}, forget: () => {}, expired: () => [] };
+    assert.deepEqual(await listAll(await open({}, port, { uploads: memory }), ''), [{ key, size: 1 }]);
+    assert.deepEqual(filesIn(base).sort(), [`${young}.dvcexp.tmp`, `${foreign}.tmp`, 'cdef']);
   }));
 
 test('a server that says nothing any more', () =>

@@ -4,6 +4,7 @@ import type { Entry } from '../remote.ts';
 import { status, statusOf } from './failure.ts';
 import { statPath } from './folders.ts';
 import type { Task } from './link.ts';
+import { removeStale } from './temporaries.ts';
 
 /** Folders that are read at once. */
 const foldersAtOnce = 16;
@@ -15,16 +16,18 @@ export interface Listing {
   /** Absolute, '' for the root. */
   readonly base: string;
   readonly prefix: string;
+  /** Remove what killed runs left in the folders on the way. */
+  readonly sweeps: boolean;
 }
 
 /** Every file below the base whose key starts with the prefix, folder by folder, in the order in which they come. */
-export async function* listFiles({ task, base, prefix }: Listing): AsyncGenerator<Entry> {
+export async function* listFiles({ task, base, prefix, sweeps }: Listing): AsyncGenerator<Entry> {
   const waiting = [prefix.slice(0, prefix.lastIndexOf('/') + 1)];
   const running = new Map<string, Promise<Found>>();
   for (;;) {
     while (waiting.length > 0 && running.size < foldersAtOnce) {
       const folder = waiting.pop() ?? '';
-      const reading = readFolder(task, base, folder, prefix);
+      const reading = readFolder({ task, base, prefix, sweeps }, folder);
       // Met when it is raced; a reader who left does not want to know.
       reading.catch(() => undefined);
       running.set(folder, reading);
@@ -43,11 +46,12 @@ interface Found {
   readonly entries: readonly Entry[];
 }
 
-async function readFolder(task: Task, base: string, folder: string, prefix: string): Promise<Found> {
+async function readFolder({ task, base, prefix, sweeps }: Listing, folder: string): Promise<Found> {
   const folders: string[] = [];
   const entries: Entry[] = [];
   for (const { filename, attrs } of await namesIn(task, `${base}/${folder}`)) {
     const key = `${folder}${filename}`;
+    if (sweeps) await removeStale(task, `${base}/${folder}`, filename, attrs.mtime);
     if (!isKey(key) || key.endsWith('.tmp')) continue;
     const type = attrs.mode & kind.mask;
     if (type === kind.directory) {

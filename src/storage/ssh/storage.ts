@@ -8,7 +8,8 @@ import { type Folders, openFolders, statPath } from './folders.ts';
 import { type Links, openLinks } from './links.ts';
 import { listFiles } from './listing.ts';
 import { readSshSettings, type SshSettings } from './settings.ts';
-import { type Abilities, uploadObject } from './upload.ts';
+import { openTemporaries, type Temporaries } from './temporaries.ts';
+import { type Abilities, type Upload, uploadObject } from './upload.ts';
 import { openWindow, type Window } from './window.ts';
 
 /** Bytes under way at once, over all transfers of a storage remote. */
@@ -23,6 +24,9 @@ export const openSshStorage: OpenStorage = async (config, context) => {
     folders: openFolders(settings, context.createBase === true),
     window: openWindow(windowBytes),
     abilities: { renamesOver: true },
+    temporaries: openTemporaries(),
+    // Only a push tidies up.
+    sweeps: context.uploads !== undefined,
   };
   return {
     displayUrl: settings.displayUrl,
@@ -32,7 +36,10 @@ export const openSshStorage: OpenStorage = async (config, context) => {
     list: (prefix, operation) => listObjects(server, prefix, operation),
     read: (key, operation) => readObject(server, requireKey(key), operation),
     write: async (key, content, operation) => writeObject(server, requireKey(key), content, operation),
-    close: () => server.links.close(),
+    async close() {
+      if (server.temporaries.left) await tidyUp(server);
+      await server.links.close();
+    },
   } satisfies Storage;
 };
 
@@ -42,6 +49,20 @@ interface Server {
   readonly folders: Folders;
   readonly window: Window;
   readonly abilities: Abilities;
+  readonly temporaries: Temporaries;
+  /** Listings remove what killed runs left. */
+  readonly sweeps: boolean;
+}
+
+/** How long the end waits for one more connection, to remove what a lost one left. */
+const patienceMs = 5000;
+
+async function tidyUp({ links, temporaries }: Server): Promise<void> {
+  try {
+    await temporaries.tidy(await links.current(AbortSignal.timeout(patienceMs)));
+  } catch {
+    // A later push sweeps it.
+  }
 }
 
 const telling =
@@ -68,7 +89,8 @@ async function* listObjects(server: Server, prefix: string, { signal }: Operatio
   if (folder !== '') requireKey(folder.slice(0, -1));
   const task = (await server.links.current(signal)).begin(signal);
   try {
-    if (await server.folders.checkBase(task)) yield* listFiles({ task, base: server.settings.path, prefix });
+    if (await server.folders.checkBase(task))
+      yield* listFiles({ task, base: server.settings.path, prefix, sweeps: server.sweeps });
   } catch (error) {
     throw failure(error, telling('cannot list', server, prefix));
   } finally {
@@ -102,17 +124,15 @@ async function* readObject(server: Server, key: string, operation: ReadOperation
 }
 
 async function writeObject(server: Server, key: string, content: Content, operation: TransferOperation): Promise<void> {
-  const { settings, links, folders, window, abilities } = server;
+  const { settings, links, folders, window, abilities, temporaries } = server;
   const tell = telling('cannot write to', server, key);
   const path = `${settings.path}/${key}`;
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const link = await links.current(operation.signal);
+  if (temporaries.left) await temporaries.tidy(link);
+  const makeFolder: Upload['makeFolder'] = (task) => folders.make(task, folder.slice(0, -1));
   try {
-    await uploadObject(
-      { link, window, abilities, folder, path, tell, makeFolder: (task) => folders.make(task, folder.slice(0, -1)) },
-      content,
-      operation,
-    );
+    await uploadObject({ link, window, abilities, temporaries, folder, path, tell, makeFolder }, content, operation);
   } catch (error) {
     throw failure(error, tell);
   }

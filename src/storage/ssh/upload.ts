@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { HelperError } from '../../model/error.ts';
 import type { Content, TransferOperation } from '../../model/operation.ts';
 import { sliceBytes } from './download.ts';
 import { status, statusOf, type Tell } from './failure.ts';
 import { statPath } from './folders.ts';
 import type { Link, Task } from './link.ts';
+import type { Temporaries } from './temporaries.ts';
 import type { Window } from './window.ts';
 
 /** Bytes of one object that are on their way and not acknowledged. */
@@ -20,6 +20,7 @@ export interface Upload {
   readonly link: Link;
   readonly window: Window;
   readonly abilities: Abilities;
+  readonly temporaries: Temporaries;
   /** Absolute; ends in a slash. */
   readonly folder: string;
   /** Absolute. */
@@ -29,11 +30,13 @@ export interface Upload {
   readonly tell: Tell;
 }
 
-/** Writes beside the object and renames over it, as DVC does. Whatever fails, the temporary file is removed if that can be. */
+/**
+ * Writes beside the object and renames over it, as DVC does. Whatever fails, the temporary file is removed: at once, or when
+ * there is a connection again.
+ */
 export async function uploadObject(upload: Upload, content: Content, operation: TransferOperation): Promise<void> {
-  const { link, folder } = upload;
-  // The name DVC gives its own temporary files, which every reader of such a directory skips.
-  const temporary = `${folder}.${randomBytes(16).toString('base64url')}.tmp`;
+  const { link, folder, temporaries } = upload;
+  const temporary = temporaries.create(folder);
   const task = link.begin(operation.signal);
   let handle: Buffer | undefined;
   try {
@@ -51,6 +54,7 @@ export async function uploadObject(upload: Upload, content: Content, operation: 
     if (open !== undefined) task.tidy((sftp, done) => sftp.close(open, done));
     // Answered in order, so that it also removes a file whose making nobody waited for.
     await task.tidy((sftp, done) => sftp.unlink(temporary, done));
+    if (link.lost !== undefined) temporaries.leave(temporary);
     throw told;
   } finally {
     task.end();
