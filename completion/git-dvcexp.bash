@@ -52,7 +52,7 @@ _git_dvcexp ()
 
 	case "$verb,$cur" in
 	push,--*|pull,--*)
-		__gitcomp "$selecting $moving --force --no-cache --dry-run --json"
+		__gitcomp "$selecting $moving --force --no-cache --run-cache --no-run-cache --dry-run --json"
 		;;
 	list,--*)
 		__gitcomp "$selecting $moving --name-only --names-only --sha-only --shas-only --storage --json"

@@ -73,6 +73,8 @@ complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s v -l verbose
 complete -c git-dvcexp -n "$verb push pull list ls status" -l json -d 'Print JSON'
 complete -c git-dvcexp -n "$verb push pull rename" -s f -l force -d 'Replace experiments that differ'
 complete -c git-dvcexp -n "$verb push pull" -l no-cache -d 'Refs alone'
+complete -c git-dvcexp -n "$verb push pull" -l run-cache -d 'Also the run cache'
+complete -c git-dvcexp -n "$verb push pull" -l no-run-cache -d 'Without the run cache'
 complete -c git-dvcexp -n "$verb push pull remove rm" -l dry-run -d 'Say what would be done'
 complete -c git-dvcexp -n "$verb list ls" -l name-only -d 'Names alone'
 complete -c git-dvcexp -n "$verb list ls" -l names-only -d 'Names alone'

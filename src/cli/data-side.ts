@@ -24,11 +24,14 @@ export function pushOptionsOf(options: Partial<TransferOptions>, repository: Com
   return ours.length === 0 ? [] : [...configuredPushOptions(repository), ...ours];
 }
 
-function given({ remote, jobs, 'no-cache': noCache }: Partial<TransferOptions>): readonly string[] {
+function given(options: Partial<TransferOptions>): readonly string[] {
+  const { remote, jobs, 'no-cache': noCache, 'run-cache': runCache, 'no-run-cache': noRunCache } = options;
   return [
     ...(remote === undefined ? [] : [`dvcexp.remote=${remote}`]),
     ...(jobs === undefined ? [] : [`dvcexp.jobs=${jobs}`]),
     ...(noCache === true ? ['dvcexp.no-cache'] : []),
+    ...(runCache === true ? ['dvcexp.run-cache'] : []),
+    ...(noRunCache === true ? ['dvcexp.run-cache=false'] : []),
   ];
 }
 

@@ -53,6 +53,8 @@ export interface TransferOptions {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly 'no-cache'?: boolean;
+  readonly 'run-cache'?: boolean;
+  readonly 'no-run-cache'?: boolean;
 }
 
 /** What `push` and `pull` take. */
@@ -61,6 +63,8 @@ export interface SharingOptions extends SelectionOptions, TransferOptions {
   readonly words: readonly string[];
   readonly force: boolean;
   readonly 'no-cache': boolean;
+  readonly 'run-cache': boolean;
+  readonly 'no-run-cache': boolean;
   readonly 'dry-run': boolean;
   readonly json: boolean;
 }

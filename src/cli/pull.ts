@@ -13,7 +13,7 @@ import { fetchData } from '../transfer/session.ts';
 import type { CommandContext } from './context.ts';
 import { explainFailure, loudness, moverContext, settingsOf, withoutRepeats } from './data-side.ts';
 import { inspectCommits } from './inspect.ts';
-import type { SharingOptions } from './options.ts';
+import { refuseBoth, type SharingOptions } from './options.ts';
 import { type Outcome, reportOutcomes } from './outcome.ts';
 import { type CommandRepository, requireRepository } from './repository.ts';
 import { type Target, takeTarget } from './target.ts';
@@ -41,6 +41,7 @@ export async function pullCommand(
   const context = { ...given, stderr: withoutRepeats(given.stderr) };
   const repository = await requireRepository(context, operation);
   const { target, words, gitRemotes } = await takeTarget(options.words, 'pull', repository, context, operation);
+  refuseBoth({ '--run-cache': options['run-cache'], '--no-run-cache': options['no-run-cache'] });
   // Asked for by name: what is missing is told by the outcome, and storage that breaks keeps refs where they are.
   const asked = settingsOf(options, repository, context);
   const settings = { ...asked, fetchData: 'all', onFetchError: 'fail', onAbsent: 'warn' } as const;
@@ -172,16 +173,11 @@ async function whatIsMissing(
 }
 
 /** What the helper below `git fetch` has to do, in its environment, since a fetch takes no options for it. */
-function helperSettings({
-  noCache,
-  fetchData,
-  onFetchError,
-  onAbsent,
-  remote,
-  jobs,
-}: Settings): Record<string, string> {
+function helperSettings(settings: Settings): Record<string, string> {
+  const { noCache, fetchData, onFetchError, onAbsent, runCache, remote, jobs } = settings;
   return {
     DVCEXP_NO_CACHE: String(noCache),
+    DVCEXP_RUN_CACHE: String(runCache),
     DVCEXP_FETCH_DATA: fetchData,
     DVCEXP_ON_FETCH_ERROR: onFetchError ?? 'fail',
     DVCEXP_ON_ABSENT: onAbsent,

@@ -10,7 +10,7 @@ import type { Settings } from '../model/settings.ts';
 import { shareData } from '../transfer/share.ts';
 import type { CommandContext } from './context.ts';
 import { explainFailure, loudness, moverContext, pushOptionsOf, settingsOf, withoutRepeats } from './data-side.ts';
-import type { SharingOptions } from './options.ts';
+import { refuseBoth, type SharingOptions } from './options.ts';
 import { type Outcome, reportOutcomes } from './outcome.ts';
 import { type CommandRepository, requireRepository } from './repository.ts';
 import { type Target, takeTarget } from './target.ts';
@@ -39,6 +39,7 @@ export async function pushCommand(
   const context = { ...given, stderr: withoutRepeats(given.stderr) };
   const repository = await requireRepository(context, operation);
   const { target, words, gitRemotes } = await takeTarget(options.words, 'push', repository, context, operation);
+  refuseBoth({ '--run-cache': options['run-cache'], '--no-run-cache': options['no-run-cache'] });
   const settings = settingsOf(options, repository, context);
   const { experiments, head } = await readLocalRefs(repository.git);
   const chosen = await selectExperiments(

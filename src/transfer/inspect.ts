@@ -129,9 +129,7 @@ async function inspectGroup(
     if (withStorage) {
       const storage = await session.toolsFor(group, 'download').open();
       await listings.fetchMissing(needs, storage, operation);
-      const keys = new Set<Key>();
-      for (const need of needs) for (const key of keysOf(need, listings.read(need.object))) keys.add(key);
-      present = await findPresent([...keys], storage, operation);
+      present = await whatIsThere(needs, listings, storage, operation);
     }
   } catch (error) {
     if (!(error instanceof HelperError) || isAbort(error)) throw error;
@@ -139,7 +137,7 @@ async function inspectGroup(
   }
   const sizes = new Map<Key, number | undefined>();
   for (const need of needs) {
-    const bytes = listings.read(need.object);
+    const bytes = listings.read(need);
     const keys = keysOf(need, bytes);
     const lacks = lacksOf(need, keys, bytes, group, sizes, present);
     const blind = isListing(need.object.id) && bytes === undefined;
@@ -152,6 +150,30 @@ async function inspectGroup(
   }
 }
 
+/**
+ * Sizes of the objects that storage has. A cloud-versioned storage remote keeps files under their own paths: there, what
+ * the metafiles name a version of counts as there, and a listing stands in the metafile.
+ */
+async function whatIsThere(
+  needs: readonly Need[],
+  listings: Listings,
+  storage: Storage,
+  operation: Operation,
+): Promise<ReadonlyMap<string, number>> {
+  const keys = new Set<string>();
+  for (const need of needs) {
+    if (need.sources === undefined) for (const key of keysOf(need, listings.read(need))) keys.add(key);
+    else for (const { key } of need.sources) keys.add(key);
+  }
+  const present = new Map(await findPresent([...keys], storage, operation));
+  for (const { object, sources } of needs) {
+    const [source] = sources ?? [];
+    if (source !== undefined) present.set(keyOf(object), present.get(source.key) ?? 0);
+    else if (sources !== undefined && isListing(object.id)) present.set(keyOf(object), 0);
+  }
+  return present;
+}
+
 function refsOf(need: Need): readonly RefName[] {
   return need.edges.flatMap(({ optional, refs }) => (optional ? [] : refs));
 }
@@ -159,7 +181,7 @@ function refsOf(need: Need): readonly RefName[] {
 /** The listings of one group. Those of the cache are read anew each time, so that a thousand of them take no memory. */
 interface Listings {
   /** undefined: nowhere whole, or no listing. */
-  read(object: DvcObject): Uint8Array | undefined;
+  read(need: Need): Uint8Array | undefined;
   fetchMissing(needs: readonly Need[], storage: Storage, operation: Operation): Promise<void>;
 }
 
@@ -175,12 +197,12 @@ function openListings(cache: Cache | undefined): Listings {
       return undefined;
     }
   };
-  const read = (object: DvcObject): Uint8Array | undefined =>
-    isListing(object.id) ? (fetched.get(keyOf(object)) ?? cached(object)) : undefined;
+  const read = ({ object, listing }: Need): Uint8Array | undefined =>
+    isListing(object.id) ? (fetched.get(keyOf(object)) ?? cached(object) ?? listing?.()) : undefined;
   return {
     read,
     async fetchMissing(needs, storage, operation) {
-      const absent = needs.filter(({ object }) => isListing(object.id) && read(object) === undefined);
+      const absent = needs.filter((need) => isListing(need.object.id) && read(need) === undefined);
       const fetch = async ({ object }: Need, inner: Operation): Promise<void> => {
         try {
           const bytes = await readListing(object, storage, inner);
@@ -195,9 +217,9 @@ function openListings(cache: Cache | undefined): Listings {
   };
 }
 
-/** The object itself, and behind it the files of a listing. */
-function keysOf({ object }: Need, bytes: Uint8Array | undefined): readonly Key[] {
-  const ids = bytes === undefined ? [] : [...parseListingIds(bytes, object.id)];
+/** The object itself, and behind it the files of a listing, unless these are needs of their own. */
+function keysOf({ object, sources }: Need, bytes: Uint8Array | undefined): readonly Key[] {
+  const ids = bytes === undefined || sources !== undefined ? [] : [...parseListingIds(bytes, object.id)];
   return [keyOf(object), ...ids.map((id) => keyOf({ kind: object.kind, id }))];
 }
 

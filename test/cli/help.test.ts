@@ -64,7 +64,9 @@ describe('completion offers every verb and option, and no other, in', () => {
     await each((verb, options) => {
       const [, body = ''] = new RegExp(`^ {8}(?:\\w+\\|)?${verb}(?:\\|\\w+)?\\)([^;]*);;`, 'm').exec(zsh) ?? [];
       const offered = body.replace('$selecting', array('selecting')).replace('$moving', array('moving'));
-      const names = new Set([...offered.matchAll(/(?:'\*?|[{,])--([a-z-]+)/g)].map(([, name]) => name ?? ''));
+      const names = new Set(
+        [...offered.matchAll(/(?:'\*?|[{,]|'\([a-z -]+\))--([a-z-]+)/g)].map(([, name]) => name ?? ''),
+      );
       assert.deepEqual([...names].sort(), options, verb);
     });
   });

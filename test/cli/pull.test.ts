@@ -1,31 +1,39 @@
 // `git dvcexp pull`: real Git, the built helper below `git fetch`, storage a directory.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { addExperiment, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import { runOf } from '../kit/run.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
 import { companion, program } from './companion.ts';
 
 let world: World;
+let template: Team;
 let team: Team;
 let bob: string;
 let cnn: string;
 let zips: string;
+let copies = 0;
 
-beforeEach(async () => {
+before(async () => {
   world = openWorld();
-  team = createTeam(world, 'team');
-  trackAndCommit(team, 'data', { 'a.txt': 'a', 'b.txt': 'b' });
+  template = createTeam(world, 'template');
+  trackAndCommit(template, 'data', { 'a.txt': 'a', 'b.txt': 'b' });
   [cnn, zips] = ['cnn-32', 'quare-zips'].map((name) =>
-    addExperiment(world, team, name, () => track(team.alice, 'model.bin', `model of ${name}`)),
+    addExperiment(world, template, name, () => track(template.alice, 'model.bin', `model of ${name}`)),
   ) as [string, string];
-  assert.equal((await team.push('main', `${cnn}:${cnn}`, `${zips}:${zips}`)).code, 0);
+  assert.equal((await template.push('main', `${cnn}:${cnn}`, `${zips}:${zips}`)).code, 0);
   // A plain clone: no helper, no data, and by its URL no objects of experiments.
-  world.git(team.directory, 'clone', '-q', `file://${team.bare}`, 'bob');
-  bob = team.path('bob');
+  world.git(template.directory, 'clone', '-q', `file://${template.bare}`, 'bob');
 });
-afterEach(() => world.remove());
+after(() => world.remove());
+beforeEach(() => {
+  copies += 1;
+  team = copyTeam(world, template, `team-${copies}`);
+  bob = team.path('bob');
+  world.git(bob, 'remote', 'set-url', 'origin', `file://${team.bare}`);
+});
 
 const id = (ref: string): string => world.git(team.bare, 'rev-parse', ref);
 const short = (ref: string): string => id(ref).slice(0, 7);
@@ -264,6 +272,20 @@ describe('what fails is said of each, and the others come', () => {
     assert.equal(ran.code, 1);
     assert.match(ran.stdout, /^pulled {6}bare \(\w+\): its data is not whole: no storage remote is configured for '/);
   });
+});
+
+test('the run cache comes along where that is asked for', async () => {
+  const run = runOf('cmd: make\nouts:\n- path: data/a.txt\n  hash: md5\n  md5: 0cc175b9c0f1b6a831c399e269772661\n');
+  const [here, there] = [`${bob}/.dvc/cache/${run.path}`, `${team.storage}/${run.path}`];
+  mkdirSync(dirname(there), { recursive: true });
+  writeFileSync(there, run.bytes);
+  await pulled('cnn-32');
+  assert.ok(!existsSync(here));
+  await pulled('--run-cache', 'cnn-32');
+  assert.deepEqual(readFileSync(here), run.bytes);
+  rmSync(here);
+  await pulled('--run-cache', 'quare-zips');
+  assert.ok(existsSync(here));
 });
 
 test('a dry run moves nothing', async () => {

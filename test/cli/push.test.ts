@@ -1,29 +1,45 @@
 // `git dvcexp push`: real Git, the built helper below `git push`, storage a directory.
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter } from 'node:path';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { addExperiment, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
 import { writeHook } from '../kit/git-servers.ts';
+import { runOf } from '../kit/run.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
 import { companion, program } from './companion.ts';
 
 let world: World;
+let template: Team;
 let team: Team;
 let cnn: string;
 let zips: string;
+let copies = 0;
 
-beforeEach(async () => {
+before(() => {
   world = openWorld();
-  team = createTeam(world, 'team');
-  world.git(team.alice, 'config', '--unset', 'remote.origin.vcs');
-  trackAndCommit(team, 'data', { 'a.txt': 'a', 'b.txt': 'b' });
-  world.git(team.alice, 'push', '-q', 'origin', 'main');
+  template = createTeam(world, 'template');
+  world.git(template.alice, 'config', '--unset', 'remote.origin.vcs');
+  trackAndCommit(template, 'data', { 'a.txt': 'a', 'b.txt': 'b' });
+  world.git(template.alice, 'push', '-q', 'origin', 'main');
   [cnn, zips] = ['cnn-32', 'quare-zips'].map((name) =>
-    addExperiment(world, team, name, () => track(team.alice, 'model.bin', `model of ${name}`)),
+    addExperiment(world, template, name, () => track(template.alice, 'model.bin', `model of ${name}`)),
   ) as [string, string];
 });
-afterEach(() => world.remove());
+after(() => world.remove());
+beforeEach(() => {
+  copies += 1;
+  team = copyTeam(world, template, `team-${copies}`);
+});
 
 const id = (ref: string): string => world.git(team.alice, 'rev-parse', ref);
 const short = (ref: string): string => id(ref).slice(0, 7);
@@ -299,6 +315,25 @@ test('another storage remote, and refs alone', async () => {
   world.git(team.alice, 'config', 'dvcexp.noCache', 'true');
   assert.match((await pushed('quare-zips')).stdout, /their data was not pushed \(dvcexp\.noCache is set\)/);
   assert.deepEqual(stored(), []);
+});
+
+test('the run cache goes along where that is asked for, with new experiments and with those that are up to date', async () => {
+  const run = runOf('cmd: make\nouts:\n- path: data/a.txt\n  hash: md5\n  md5: 0cc175b9c0f1b6a831c399e269772661\n');
+  const [here, there] = [`${team.alice}/.dvc/cache/${run.path}`, `${team.storage}/${run.path}`];
+  mkdirSync(dirname(here), { recursive: true });
+  writeFileSync(here, run.bytes);
+  world.git(team.alice, 'config', 'dvcexp.runCache', 'true');
+  await pushed('--no-run-cache', 'cnn-32');
+  world.git(team.alice, 'config', '--unset', 'dvcexp.runCache');
+  await pushed('cnn-32');
+  assert.ok(!existsSync(there));
+  assert.match((await pushed('--run-cache', 'cnn-32')).stderr, /uploaded 1 run of the run cache/);
+  assert.deepEqual(readFileSync(there), run.bytes);
+  rmSync(there);
+  forgetStorage();
+  assert.match((await pushed('--run-cache', 'quare-zips')).stderr, /uploaded 1 run of the run cache/);
+  assert.ok(existsSync(there));
+  assert.match((await push('--run-cache', '--no-run-cache')).stderr, /'--run-cache' and '--no-run-cache' cannot be/);
 });
 
 test('a dry run moves nothing and says what it would', async () => {

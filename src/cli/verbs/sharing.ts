@@ -14,6 +14,12 @@ function sharing(command: Argv<CommonOptions>, verb: 'push' | 'pull'): Argv<Comm
     })
     .option('force', { alias: 'f', type: 'boolean', default: false, describe: `replace ${loser} that differ` })
     .option('no-cache', { type: 'boolean', default: false, describe: 'refs alone, without their data' })
+    .option('run-cache', { type: 'boolean', default: false, describe: 'also the run cache of their DVC projects' })
+    .option('no-run-cache', {
+      type: 'boolean',
+      default: false,
+      describe: 'without it, also where dvcexp.runCache is set',
+    })
     .option('dry-run', {
       type: 'boolean',
       default: false,
