@@ -32,7 +32,8 @@ module.exports = {
     may('transfer', 'model', 'report', 'dvc', 'git', 'storage'),
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
     may('experiments', 'model', 'report', 'git'),
-    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'transfer', 'experiments'),
+    may('table', 'model', 'report', 'dvc', 'git', 'experiments'),
+    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'transfer', 'experiments', 'table'),
     {
       name: 'backends-are-private-to-the-table',
       comment: 'a backend is reached through storage/open.ts, by dynamic import',
@@ -80,6 +81,7 @@ module.exports = {
     home('yaml', 'yaml/', '^src/dvc/'),
     home('yargs', 'yargs/', '^src/cli/'),
     home('ignore', 'ignore/', '^src/dvc/'),
+    home('toml', 'smol-toml/', '^src/dvc/toml\\.ts$'),
     home('aws', '@(aws-sdk|smithy)/', '^src/storage/s3'),
     home('azure', '@azure/', '^src/storage/azure/'),
     home('ssh2', 'ssh2/', '^src/storage/ssh/'),

@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list status branch rename remove fetch setup doctor completion help"
+	local verbs="push pull list show status branch rename remove fetch setup doctor completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -37,6 +37,13 @@ _git_dvcexp ()
 	fi
 
 	case "$prev" in
+	--sort-order)
+		__gitcomp "asc desc"
+		return
+		;;
+	--html)
+		return
+		;;
 	--rev)
 		__gitcomp_nl "$(__git_refs)"
 		return
@@ -45,8 +52,12 @@ _git_dvcexp ()
 		__gitcomp_nl "$(__git_remotes)"
 		return
 		;;
-	-r|--remote|-j|--jobs|-n|--num|-C)
+	-r|--remote|-j|--jobs|-n|--num|-C|--drop|--sort-by|--precision)
 		return
+		;;
+	--keep)
+		# Of `remove` it takes no word.
+		if [ "$verb" = show ]; then return; fi
 		;;
 	esac
 
@@ -56,6 +67,9 @@ _git_dvcexp ()
 		;;
 	list,--*)
 		__gitcomp "$selecting $moving --name-only --names-only --sha-only --shas-only --storage --json"
+		;;
+	show,--*)
+		__gitcomp "$selecting --all-branches --all-tags --hide-workspace --sha --param-deps --only-changed --drop --keep --sort-by --sort-order --precision --md --csv --json --html --no-pager"
 		;;
 	status,--*)
 		__gitcomp "$selecting $moving --git-remote --json"
@@ -97,7 +111,7 @@ $(__git_dvcexp_experiments)"
 		__gitcomp_nl "$(__git_refs)
 $(__git_dvcexp_experiments)"
 		;;
-	branch,*|rename,*|remove,*)
+	branch,*|rename,*|remove,*|show,*)
 		__gitcomp_nl "$(__git_dvcexp_experiments)"
 		;;
 	completion,*)

@@ -44,7 +44,7 @@ function __git_dvcexp_remotes
     command git remote 2>/dev/null
 end
 
-set -l verbs push pull list ls status branch rename remove rm fetch setup doctor completion help
+set -l verbs push pull list ls show status branch rename remove rm fetch setup doctor completion help
 set -l verb "__fish_seen_subcommand_from"
 complete -c git-dvcexp -f
 complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
@@ -53,6 +53,7 @@ complete -c git-dvcexp -s h -d 'Print a summary'
 complete -c git-dvcexp -n "not $verb $verbs" -a push -d 'Push experiments with their data'
 complete -c git-dvcexp -n "not $verb $verbs" -a pull -d 'Pull experiments with their data'
 complete -c git-dvcexp -n "not $verb $verbs" -a list -d 'List experiments'
+complete -c git-dvcexp -n "not $verb $verbs" -a show -d 'Show parameters and metrics of experiments'
 complete -c git-dvcexp -n "not $verb $verbs" -a status -d 'Say whether the data of commits is shared'
 complete -c git-dvcexp -n "not $verb $verbs" -a branch -d 'Make a branch of an experiment'
 complete -c git-dvcexp -n "not $verb $verbs" -a rename -d 'Give an experiment another name'
@@ -63,14 +64,14 @@ complete -c git-dvcexp -n "not $verb $verbs" -a doctor -d 'Find what keeps data 
 complete -c git-dvcexp -n "not $verb $verbs" -a completion -d 'Print what completes git dvcexp in a shell'
 complete -c git-dvcexp -n "not $verb $verbs" -a help -d 'Open the manual page'
 
-complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -l rev -x -a '(__git_dvcexp_revisions)' -d 'Made from this commit'
-complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -s n -l num -x -d 'From so many commits'
-complete -c git-dvcexp -n "$verb push pull list ls status remove rm" -s A -l all-commits -d 'Made from any commit'
+complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -l rev -x -a '(__git_dvcexp_revisions)' -d 'Made from this commit'
+complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -s n -l num -x -d 'From so many commits'
+complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -s A -l all-commits -d 'Made from any commit'
 complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s r -l remote -x -d 'Storage remote to use'
 complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s j -l jobs -x -d 'Most transfers at once'
 complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s q -l quiet -d 'Print errors only'
 complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s v -l verbose -d 'Print more'
-complete -c git-dvcexp -n "$verb push pull list ls status" -l json -d 'Print JSON'
+complete -c git-dvcexp -n "$verb push pull list ls show status" -l json -d 'Print JSON'
 complete -c git-dvcexp -n "$verb push pull rename" -s f -l force -d 'Replace experiments that differ'
 complete -c git-dvcexp -n "$verb push pull" -l no-cache -d 'Refs alone'
 complete -c git-dvcexp -n "$verb push pull" -l run-cache -d 'Also the run cache'
@@ -81,13 +82,28 @@ complete -c git-dvcexp -n "$verb list ls" -l names-only -d 'Names alone'
 complete -c git-dvcexp -n "$verb list ls" -l sha-only -d 'Commit IDs alone'
 complete -c git-dvcexp -n "$verb list ls" -l shas-only -d 'Commit IDs alone'
 complete -c git-dvcexp -n "$verb list ls" -l storage -d 'Also ask the storage remotes'
+complete -c git-dvcexp -n "$verb show" -s a -l all-branches -d 'Made from tips of branches'
+complete -c git-dvcexp -n "$verb show" -s T -l all-tags -d 'Made from tags'
+complete -c git-dvcexp -n "$verb show" -l hide-workspace -d 'Leave out the work tree'
+complete -c git-dvcexp -n "$verb show" -l sha -d 'IDs in place of names'
+complete -c git-dvcexp -n "$verb show" -l param-deps -d 'Only parameters of stages'
+complete -c git-dvcexp -n "$verb show" -l only-changed -d 'Only columns that differ'
+complete -c git-dvcexp -n "$verb show" -l drop -x -d 'Leave out columns'
+complete -c git-dvcexp -n "$verb show" -l keep -x -d 'Show columns'
+complete -c git-dvcexp -n "$verb show" -l sort-by -x -d 'Sort by this column'
+complete -c git-dvcexp -n "$verb show" -l sort-order -x -a 'asc desc' -d 'Least or most first'
+complete -c git-dvcexp -n "$verb show" -l precision -x -d 'Significant digits'
+complete -c git-dvcexp -n "$verb show" -l md -d 'Print Markdown'
+complete -c git-dvcexp -n "$verb show" -l csv -d 'Print CSV'
+complete -c git-dvcexp -n "$verb show" -l html -r -F -d 'Write a page'
+complete -c git-dvcexp -n "$verb show" -l no-pager -d 'No pager'
 complete -c git-dvcexp -n "$verb status rename remove rm" -s g -l git-remote -x -a '(__git_dvcexp_remotes)' -d 'Git remote'
 complete -c git-dvcexp -n "$verb remove rm" -l keep -d 'Remove all others'
 complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments'
 complete -c git-dvcexp -n "$verb setup" -l undo -d 'Take it back'
 complete -c git-dvcexp -n "$verb doctor" -l write -d 'Also write to storage'
 
-complete -c git-dvcexp -n "$verb push pull branch rename remove rm status fetch" -a '(__git_dvcexp_experiments)' -d Experiment
+complete -c git-dvcexp -n "$verb push pull show branch rename remove rm status fetch" -a '(__git_dvcexp_experiments)' -d Experiment
 complete -c git-dvcexp -n "$verb push pull list ls setup doctor" -a '(__git_dvcexp_remotes)' -d 'Git remote'
 complete -c git-dvcexp -n "$verb status fetch" -a '(__git_dvcexp_revisions)' -d Revision
 complete -c git-dvcexp -n "$verb completion" -a 'bash zsh fish' -d Shell

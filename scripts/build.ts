@@ -1,9 +1,10 @@
 // Bundles src/main into dist: one entry per program, every backend and everything that is needed only when data
-// moves in chunks of their own. What is inlined brings its licence along. Run by `npm run build`.
+// moves in chunks of their own; and page/ for the pages of `git dvcexp show --html`. What is inlined brings its licence along. Run by `npm run build`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { toRoff } from './man.ts';
+import { buildPage } from './page.ts';
 
 // Built aside and put in place by renaming, so that a helper that starts meanwhile finds one whole bundle.
 const aside = `dist.${process.pid}`;
@@ -32,6 +33,7 @@ const { metafile } = await build({
     js: "import{createRequire as __dvcexpRequire}from'node:module';const require=__dvcexpRequire(import.meta.url);",
   },
 });
+await buildPage(`${aside}/page`);
 writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, notices(metafile));
 writeManual();
 if (existsSync('dist')) renameSync('dist', `${aside}.old`);

@@ -12,6 +12,7 @@ import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
 import { completionVerb, doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
+import { showVerb } from './verbs/showing.ts';
 import { helpAbout, markWords, unknownVerb, unmark, unmarkWords, verbIn } from './words.ts';
 
 /** In the order of the help. */
@@ -19,6 +20,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   push: pushVerb,
   pull: pullVerb,
   list: listVerb,
+  show: showVerb,
   status: statusVerb,
   branch: branchVerb,
   rename: renameVerb,

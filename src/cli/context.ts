@@ -16,4 +16,8 @@ export interface CommandContext {
   readonly manual: string;
   /** Folder with what completes our words in shells. */
   readonly completion: string;
+  /** Columns of that terminal; undefined: unknown. */
+  readonly columns?: number | undefined;
+  /** Folder of what the pages of `show --html` run and look like; undefined: there are no pages. */
+  readonly pageAssets?: string | undefined;
 }

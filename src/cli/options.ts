@@ -7,7 +7,12 @@ export function last<T>(value: T | readonly T[]): T {
   return Array.isArray(value) ? value.at(-1) : (value as T);
 }
 
-function wholeNumber(option: string, least: number, most: number) {
+/** Reads the last of several numbers. The function throws `usage` for one out of the range. */
+export function wholeNumber(
+  option: string,
+  least: number,
+  most: number,
+): (value: number | readonly number[] | undefined) => number | undefined {
   return (value: number | readonly number[] | undefined): number | undefined => {
     const number = last(value as number | undefined);
     if (number === undefined || (Number.isInteger(number) && number >= least && number <= most)) return number;

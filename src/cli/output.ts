@@ -8,6 +8,8 @@ import { type CommandRepository, firstLine } from './repository.ts';
 /** Where the answer of a command goes. */
 export interface Output {
   readonly paint: Paint;
+  /** Lines go through a pager, which lets a person move along those that are too long. */
+  readonly paged: boolean;
   /** One line, without its line feed. */
   line(text: string): void;
   /** Must be called: waits until a person has left the pager. */
@@ -17,20 +19,26 @@ export interface Output {
 /**
  * Stdout, through the pager that Git would use where it is a terminal (git-var(1), GIT_PAGER). One that is not installed is
  * done without.
+ *
+ * @param wide some lines are longer than the terminal, and are not to be folded
  */
 export async function openOutput(
   { git, configuration }: CommandRepository,
   context: CommandContext,
   operation: Operation,
+  wide = false,
 ): Promise<Output> {
   const paint = choosePaint(context.stdoutTerminal, configuration.get, context.env);
   const pager = context.stdoutTerminal ? await pagerOf({ git, configuration }, context) : undefined;
-  if (pager === undefined) return { paint, line: (text) => context.stdout(`${text}\n`), close: async () => {} };
-  // As Git starts it: `less` leaves by itself where all fits on the screen, and shows colours.
-  const env = { ...context.env, LESS: context.env.LESS ?? 'FRX', LV: context.env.LV ?? '-c' };
+  if (pager === undefined) {
+    return { paint, paged: false, line: (text) => context.stdout(`${text}\n`), close: async () => {} };
+  }
+  // As Git starts it: `less` leaves by itself where all fits on the screen, and shows colours. A line that it does not fold has to be moved along.
+  const env = { ...context.env, LESS: context.env.LESS ?? (wide ? 'RSX' : 'FRX'), LV: context.env.LV ?? '-c' };
   const child: RunningProcess = startProcess('sh', ['-c', pager], { env, stdout: 'inherit', signal: operation.signal });
   return {
     paint,
+    paged: true,
     line: (text) => void child.stdin.write(`${text}\n`),
     async close() {
       child.stdin.end();

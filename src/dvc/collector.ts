@@ -39,12 +39,14 @@ export function createCollector(reader: ObjectReader): Collector {
   };
 }
 
-interface Root {
+/** A DVC project of a commit. */
+export interface Root {
   readonly root: string;
   readonly folder: Folder;
 }
 
-function* findRoots(folder: Folder, path: string): Iterable<Root> {
+/** The projects of a commit, parents before their subdirectories. `path` is '' for its top. */
+export function* findRoots(folder: Folder, path: string): Iterable<Root> {
   if (folder.dvc !== undefined) yield { root: path, folder };
   for (const [name, below] of folder.folders) yield* findRoots(below, posix.join(path, name));
 }
@@ -72,7 +74,11 @@ async function collectProject(root: string, top: Folder, sources: Sources): Prom
 }
 
 /** The metafiles of a project that are not ignored, other projects below it left out. */
-async function findMetafiles(root: string, top: Folder, sources: Sources): Promise<readonly Found[]> {
+export async function findMetafiles(
+  root: string,
+  top: Folder,
+  sources: Pick<Sources, 'reader' | 'commit'>,
+): Promise<readonly Found[]> {
   const found: Found[] = [];
   const walk = async (folder: Folder, path: string, above: IgnoreRules): Promise<void> => {
     const inProject = root === '' ? path : path.slice(root.length + 1);
@@ -97,7 +103,7 @@ async function rulesOf(
   path: string,
   inProject: string,
   above: IgnoreRules,
-  { reader, commit }: Sources,
+  { reader, commit }: Pick<Sources, 'reader' | 'commit'>,
 ): Promise<IgnoreRules> {
   const own = folder.files.find(({ name }) => name === '.dvcignore');
   if (own === undefined || above.ignores(posix.join(inProject, own.name), false)) return above;

@@ -9,10 +9,19 @@ export interface CommitTree {
    * Throws `corrupt` when a link leads out of the repository or in circles.
    */
   find(path: string): Promise<GitOid | undefined>;
+  /** Every file below a path, in Git's order, symbolic links left out; undefined: no directory there. */
+  below(path: string): Promise<readonly CommitFile[] | undefined>;
+}
+
+export interface CommitFile {
+  readonly path: string;
+  readonly blob: GitOid;
 }
 
 /** As Linux does before it says ELOOP. */
 const mostLinks = 40;
+/** Of a directory where a few files are looked for. */
+const mostFiles = 10_000;
 
 export function createCommitTree(reader: ObjectReader, root: GitOid): CommitTree {
   const followLink = async (link: TreeEntry, folder: string, rest: readonly string[]): Promise<string> => {
@@ -38,5 +47,34 @@ export function createCommitTree(reader: ObjectReader, root: GitOid): CommitTree
     }
     return undefined;
   };
-  return { find: (path) => find(path, 0) };
+  const directory = async (path: string): Promise<GitOid | undefined> => {
+    let tree = root;
+    for (const part of posix.normalize(path).replace(/\/$/, '').split('/')) {
+      if (part === '.') continue;
+      const entry = (await reader.tree(tree)).find(({ name }) => name === part);
+      if (entry?.kind !== 'directory') return undefined;
+      tree = entry.oid;
+    }
+    return tree;
+  };
+
+  return {
+    find: (path) => find(path, 0),
+    async below(path) {
+      const top = await directory(path);
+      if (top === undefined) return undefined;
+      const files: CommitFile[] = [];
+      const folders = [{ path: posix.normalize(path), tree: top }];
+      for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
+        for (const { name, kind, oid } of await reader.tree(folder.tree)) {
+          const at = posix.join(folder.path, name);
+          if (kind === 'file') files.push({ path: at, blob: oid });
+          else if (kind === 'directory') folders.push({ path: at, tree: oid });
+        }
+        if (files.length + folders.length > mostFiles)
+          throw new HelperError('corrupt', `more than ${mostFiles} files below '${path}'`);
+      }
+      return files;
+    },
+  };
 }

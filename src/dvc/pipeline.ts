@@ -70,14 +70,14 @@ export async function readPipeline(
 const mostComparisons = 10_000_000;
 
 /** A stage that dvc.lock can have an entry of. */
-interface Run {
+export interface Run {
   readonly name: string;
   readonly stage: YamlMap;
   readonly context: Context;
 }
 
 /** The stages that an entry under `stages` stands for: itself, or the instances of `foreach` or `matrix`. */
-function* expandStage(name: string, stage: Yaml, context: Context, lock: Lock | undefined): Iterable<Run> {
+export function* expandStage(name: string, stage: Yaml, context: Context, lock: Lock | undefined): Iterable<Run> {
   if (!isYamlMap(stage)) throw new HelperError('corrupt', 'not a map of keys and values');
   const foreach = stage.get('foreach');
   const matrix = stage.get('matrix');

@@ -37,8 +37,8 @@ export async function selectExperiments(
 }
 
 /** Commits whose experiments are meant. Throws `usage` for a revision that names none. */
-async function baselinesOf(
-  { rev, num = 1 }: Selection,
+export async function baselinesOf(
+  { rev, num = 1 }: Pick<Selection, 'rev' | 'num'>,
   head: GitOid | undefined,
   git: GitOptions,
 ): Promise<ReadonlySet<GitOid>> {

@@ -5,6 +5,8 @@ import { type Environment, type RunningProcess, runGit, startGit } from './proce
 export interface Commit {
   readonly tree: GitOid;
   readonly parents: readonly GitOid[];
+  /** Seconds since 1970 that its committer's clock said; undefined when the commit does not tell. */
+  readonly committed: number | undefined;
 }
 
 /** Read-only view of this repository's objects. Git itself reads them: see docs/decisions on isomorphic-git. */
@@ -101,14 +103,17 @@ export function openRepository(options: RepositoryOptions): Repository {
 function parseCommit(bytes: Buffer, oid: string): Commit {
   const parents: GitOid[] = [];
   let tree: GitOid | undefined;
+  let committed: number | undefined;
   for (const line of bytes.toString('latin1').split('\n')) {
     if (line === '') break;
     if (line.startsWith('tree ')) tree = parseGitOid(line.slice(5));
     const parent = line.startsWith('parent ') ? parseGitOid(line.slice(7)) : undefined;
     if (parent !== undefined) parents.push(parent);
+    const [, seconds] = /^committer .*> (\d{1,12}) [-+]\d{4}$/.exec(line) ?? [];
+    if (seconds !== undefined) committed = Number(seconds);
   }
   if (tree === undefined) throw new HelperError('corrupt', `commit ${oid} has no tree`);
-  return { tree, parents };
+  return { tree, parents, committed };
 }
 
 /** @param width bytes of an object ID: 20 for SHA-1, 32 for SHA-256 */

@@ -21,6 +21,8 @@ const code = await runCompanion(
     // Beside this program once it is bundled.
     manual: join(import.meta.dirname, 'man'),
     completion: join(import.meta.dirname, '..', 'completion'),
+    columns: process.stdout.columns,
+    pageAssets: join(import.meta.dirname, 'page'),
   },
   { signal },
 );

@@ -1,9 +1,16 @@
 /** How a word stands out. Never the only sign of anything. */
-export type Style = 'id' | 'heading' | 'good' | 'bad' | 'dim';
+export type Style = 'id' | 'heading' | 'good' | 'bad' | 'dim' | 'changed';
 
 export type Paint = (style: Style, text: string) => string;
 
-const codes: Readonly<Record<Style, string>> = { id: '33', heading: '1', good: '32', bad: '31', dim: '2' };
+const codes: Readonly<Record<Style, string>> = {
+  id: '33',
+  heading: '1',
+  good: '32',
+  bad: '31',
+  dim: '2',
+  changed: '1;36',
+};
 
 export const plainPaint: Paint = (_style, text) => text;
 const colorPaint: Paint = (style, text) => `\u001b[${codes[style]}m${text}\u001b[m`;

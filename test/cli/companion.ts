@@ -29,7 +29,7 @@ export async function companion(
   world: World,
   cwd: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; nodeVersion?: string; stdoutTerminal?: boolean } = {},
+  options: { env?: NodeJS.ProcessEnv; nodeVersion?: string; stdoutTerminal?: boolean; pageAssets?: string } = {},
 ): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -47,6 +47,7 @@ export async function companion(
       stdoutTerminal: options.stdoutTerminal ?? false,
       manual: join(top, 'dist', 'man'),
       completion: join(top, 'completion'),
+      pageAssets: options.pageAssets,
     },
     { signal: AbortSignal.timeout(60_000) },
   );

@@ -38,6 +38,9 @@ const lines: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ['git dvcexp rm --ke', ['--keep']],
   ['git dvcexp push --no', ['--no-cache']],
   ['git dvcexp rename --git-remote ', ['origin']],
+  ['git dvcexp show --sort-order ', ['asc', 'desc']],
+  ['git dvcexp show --only', ['--only-changed']],
+  ['git dvcexp show q', ['quare-zips']],
   ['git dvcexp completion f', ['fish']],
 ];
 
