@@ -270,7 +270,8 @@ function openMemory(): UploadMemory & { readonly notes: Map<string, string> } {
 test('an upload that broke off goes on with the blocks that are there', { timeout: 60_000 }, async () => {
   const [url, uploads, bytes] = [freshUrl(), openMemory(), noise(50 * mib)];
   const sixth = encodeURIComponent(Buffer.from('dvcexp-00000006').toString('base64').slice(0, 20));
-  const broken = { match: new RegExp(`blockid=${sixth}`), ...refusing(500, 'InternalError') };
+  // Late, so that those sent beside it have arrived.
+  const broken = { match: new RegExp(`blockid=${sixth}`), delayMs: 1000, ...refusing(500, 'InternalError') };
   await within(
     [broken],
     async (storage) => {
