@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list show status branch rename remove fetch setup doctor completion help"
+	local verbs="push pull list show status branch rename remove fetch setup doctor trust completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -88,6 +88,9 @@ _git_dvcexp ()
 		;;
 	doctor,--*)
 		__gitcomp "--write"
+		;;
+	trust,--*)
+		__gitcomp "--read --never --remove --list --global"
 		;;
 	push,*|pull,*)
 		local remotes="$(__git_remotes)" word

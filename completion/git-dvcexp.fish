@@ -44,7 +44,7 @@ function __git_dvcexp_remotes
     command git remote 2>/dev/null
 end
 
-set -l verbs push pull list ls show status branch rename remove rm fetch setup doctor completion help
+set -l verbs push pull list ls show status branch rename remove rm fetch setup doctor trust completion help
 set -l verb "__fish_seen_subcommand_from"
 complete -c git-dvcexp -f
 complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
@@ -61,6 +61,7 @@ complete -c git-dvcexp -n "not $verb $verbs" -a remove -d 'Remove experiments'
 complete -c git-dvcexp -n "not $verb $verbs" -a fetch -d 'Bring the data of commits into the cache'
 complete -c git-dvcexp -n "not $verb $verbs" -a setup -d 'Have git push and git fetch carry DVC data along'
 complete -c git-dvcexp -n "not $verb $verbs" -a doctor -d 'Find what keeps data from moving'
+complete -c git-dvcexp -n "not $verb $verbs" -a trust -d 'Say that keys and data may go where a repository wants them'
 complete -c git-dvcexp -n "not $verb $verbs" -a completion -d 'Print what completes git dvcexp in a shell'
 complete -c git-dvcexp -n "not $verb $verbs" -a help -d 'Open the manual page'
 
@@ -102,6 +103,11 @@ complete -c git-dvcexp -n "$verb remove rm" -l keep -d 'Remove all others'
 complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments'
 complete -c git-dvcexp -n "$verb setup" -l undo -d 'Take it back'
 complete -c git-dvcexp -n "$verb doctor" -l write -d 'Also write to storage'
+complete -c git-dvcexp -n "$verb trust" -l read -d 'Only to fetch from there'
+complete -c git-dvcexp -n "$verb trust" -l never -d 'Use nothing there'
+complete -c git-dvcexp -n "$verb trust" -l remove -d 'Forget what was said'
+complete -c git-dvcexp -n "$verb trust" -l list -d 'Show what is remembered'
+complete -c git-dvcexp -n "$verb trust" -l global -d 'For all repositories'
 
 complete -c git-dvcexp -n "$verb push pull show branch rename remove rm status fetch" -a '(__git_dvcexp_experiments)' -d Experiment
 complete -c git-dvcexp -n "$verb push pull list ls setup doctor" -a '(__git_dvcexp_remotes)' -d 'Git remote'

@@ -10,7 +10,7 @@ import { openManual } from './help.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
-import { completionVerb, doctorVerb, fetchVerb, setupVerb } from './verbs/repository.ts';
+import { completionVerb, doctorVerb, fetchVerb, setupVerb, trustVerb } from './verbs/repository.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
 import { showVerb } from './verbs/showing.ts';
 import { helpAbout, markWords, unknownVerb, unmark, unmarkWords, verbIn } from './words.ts';
@@ -28,6 +28,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   fetch: fetchVerb,
   setup: setupVerb,
   doctor: doctorVerb,
+  trust: trustVerb,
   completion: completionVerb,
 };
 const aliases: Readonly<Record<string, string>> = { ls: 'list', rm: 'remove' };

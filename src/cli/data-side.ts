@@ -62,6 +62,7 @@ export function moverContext(
     gitDirectory: location.gitDirectory,
     settings,
     configuration: configuration.get,
+    urlSettings: (name) => configuration.subsections('dvcexp', name),
     remoteName: '',
   };
 }

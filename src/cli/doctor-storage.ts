@@ -5,8 +5,10 @@ import { readSettings, type Settings } from '../model/settings.ts';
 import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { openStorage } from '../storage/open.ts';
+import type { Judge } from '../storage/remote.ts';
 import { openLedger } from '../transfer/ledger.ts';
 import { programStarter } from '../transfer/programs.ts';
+import { openJudge } from '../trust/judge.ts';
 import type { CommandContext } from './context.ts';
 import { error, type Finding, failed, ok, warn } from './finding.ts';
 import type { CommandRepository } from './repository.ts';
@@ -40,12 +42,26 @@ export async function* checkStorage(
   }
   yield* switchedOff(settings);
   yield* judgeSurvey(survey, repository);
-  for (const storage of survey.storages) yield await probe(storage, options.write, repository, context, operation);
+  const judge = openJudge({
+    direction: options.write ? 'push' : 'fetch',
+    surroundings: { ...context, configuration: repository.configuration.get },
+    git: repository.git,
+    settings: (name) => repository.configuration.subsections('dvcexp', name),
+    workTree: repository.location.workTree,
+    familiar: async () => survey.storages,
+    // A doctor changes nothing, and asks nothing.
+    ask: undefined,
+    say: () => undefined,
+    remembers: false,
+  });
+  for (const storage of survey.storages)
+    yield await probe(storage, options.write, judge, repository, context, operation);
 }
 
 async function probe(
   config: StorageConfig,
   wish: boolean,
+  judge: Judge,
   { location, configuration }: CommandRepository,
   context: CommandContext,
   operation: Operation,
@@ -66,6 +82,7 @@ async function probe(
       retry: { tries: 2 },
       start: programStarter(context.env),
       warn: (message) => context.stderr(`warning: ${message}\n`),
+      judge,
     });
     try {
       await storage.stat(nobodys, { signal });

@@ -107,6 +107,20 @@ function survey(
   return { root: project.root, state, storage, uncommitted: other ? changed : undefined };
 }
 
+/** What counts for a project of the work tree, as it stands there; undefined: it has no project there. */
+export async function projectConfig(
+  root: string | undefined,
+  repository: CommandRepository,
+  context: CommandContext,
+  operation: Operation,
+): Promise<Config | HelperError | undefined> {
+  if (root === undefined) return undefined;
+  const objects = openRepository({ ...repository.git, signal: operation.signal });
+  const { location } = repository;
+  const options = { ...context, location, remote: undefined, fsyncObjects: false, warn: () => undefined };
+  return openProjects(objects, options).configure(root, workTreeConfig(root, repository));
+}
+
 function defaultStorage(config: Config | HelperError, settings: Settings): Destination {
   if (config instanceof HelperError) return config;
   const name = settings.remote ?? config.defaultRemote;

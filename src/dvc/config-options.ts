@@ -31,16 +31,24 @@ const inSshDirectory: Judge = (value, home) => (isInside(value, join(home, '.ssh
 
 const seconds: Option = { kind: 'number', committed: within(1, 600) };
 
+/** Good only for the place that was committed beside them, see `placeKeys`. */
+const secrets = [
+  ...['password', 'passphrase', 'access_key_id', 'secret_access_key', 'session_token', 'account_key', 'sas_token'],
+  ...['connection_string', 'token', 'custom_auth_header', 'client_secret', 'gdrive_client_secret'],
+  ...['oss_key_id', 'oss_key_secret'],
+];
+export const secretKeys: ReadonlySet<string> = new Set(secrets);
+
+/** What says where a storage remote is. */
+export const placeKeys = ['url', 'endpointurl', 'oss_endpoint', 'connection_string', 'account_name', 'port'] as const;
+
 /** Keys by kind, for those whose committed value counts as it is. */
 const plain: Readonly<Record<'text' | 'boolean' | 'number' | 'unused', readonly string[]>> = {
   text: [
     ...['url', 'region', 'endpointurl', 'oss_endpoint', 'profile', 'projectname', 'account_name', 'user', 'auth'],
     ...['gdrive_client_id', 'gdrive_service_account_user_email', 'sse', 'sse_kms_key_id', 'sse_customer_algorithm'],
     ...['tenant_id', 'client_id', 'shared'],
-    // Secrets: good only for the place that was committed beside them, which whoever sends them has to look after.
-    ...['password', 'passphrase', 'access_key_id', 'secret_access_key', 'session_token', 'account_key', 'sas_token'],
-    ...['connection_string', 'token', 'custom_auth_header', 'client_secret', 'gdrive_client_secret'],
-    ...['oss_key_id', 'oss_key_secret'],
+    ...secrets,
   ],
   boolean: [
     ...['version_aware', 'worktree', 'verify', 'allow_anonymous_login', 'gdrive_use_service_account'],

@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 import { HelperError } from '../model/error.ts';
 import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
-import { remoteOptions } from './config-options.ts';
+import { placeKeys, remoteOptions, secretKeys } from './config-options.ts';
 import { isNetworkShare, isUrl } from './config-paths.ts';
 import type { ConfigValue } from './configobj-line.ts';
 
@@ -26,20 +26,46 @@ const chainLimit = 10;
 export function buildRemotes(all: ReadonlyMap<string, RemoteSettings>): {
   readonly remotes: ReadonlyMap<string, StorageConfig>;
   readonly broken: ReadonlyMap<string, HelperError>;
+  /** For people, one line each. */
+  readonly warnings: readonly string[];
 } {
   const remotes = new Map<string, StorageConfig>();
+  const warnings: string[] = [];
   const broken = new Map<string, HelperError>();
   for (const name of all.keys()) {
     try {
-      const remote = buildRemote(name, all, []);
-      requireVersions(remote);
-      remotes.set(name, remote);
+      const { config, strays } = withoutStrays(buildRemote(name, all, []));
+      requireVersions(config);
+      remotes.set(name, config);
+      if (strays.length > 0) warnings.push(strayWarning(config, strays));
     } catch (error) {
       if (!(error instanceof HelperError)) throw error;
       broken.set(name, error);
     }
   }
-  return { remotes, broken };
+  return { remotes, broken, warnings };
+}
+
+/**
+ * A secret that was committed is for the place that was committed beside it: where the user's own layers name the
+ * place, it does not go there.
+ */
+function withoutStrays(config: StorageConfig): { readonly config: StorageConfig; readonly strays: readonly string[] } {
+  const { options, committed } = config;
+  const own = placeKeys.some((key) => (key === 'url' || Object.hasOwn(options, key)) && !committed.has(key));
+  const strays = own ? [...committed].filter((key) => secretKeys.has(key)) : [];
+  if (strays.length === 0) return { config, strays };
+  const left = Object.entries(options).filter(([key]) => !strays.includes(key));
+  const keys = [...committed].filter((key) => !strays.includes(key));
+  return { config: { ...config, options: Object.fromEntries(left), committed: new Set(keys) }, strays };
+}
+
+function strayWarning({ name }: StorageConfig, strays: readonly string[]): string {
+  const list = strays.map((key) => `'${key}'`).join(', ');
+  return (
+    `ignoring ${list} of storage remote '${printable(name)}': committed for another place than the one your own ` +
+    `configuration names (to use it: dvc remote modify --local ${typed(name)} ${strays[0]} <value>)`
+  );
 }
 
 /** A name to put into a command that people copy; a placeholder for one that a shell would read as more than a name. */

@@ -42,13 +42,15 @@ export function mergeConfig(layers: readonly ConfigLayer[], options: MergeOption
   const merged = createMerged();
   const ordered = [...layers].sort((one, other) => levels.indexOf(one.level) - levels.indexOf(other.level));
   for (const layer of ordered) takeLayer(layer, merged, options);
+  const { remotes, broken, warnings } = buildRemotes(merged.remotes);
   return {
     cacheDirectory: cacheDirectory(merged, options),
     cacheShared: cacheShared(merged),
     defaultRemote: defaultRemote(merged),
     experimentRemote: experimentRemote(merged),
-    ...buildRemotes(merged.remotes),
-    warnings: [...merged.warnings, ...refusalWarnings(merged)],
+    remotes,
+    broken,
+    warnings: [...merged.warnings, ...refusalWarnings(merged), ...warnings],
     ignored: merged.ignored,
   };
 }

@@ -13,6 +13,8 @@ export interface Configuration {
   all(key: string): readonly string[];
   /** The last value read as Git reads a boolean; undefined when it is not set. Throws `config` when it is none. */
   bool(key: string): boolean | undefined;
+  /** Values of `<section>.<subsection>.<name>` with their subsections, in the order of the files. */
+  subsections(section: string, name: string): readonly { readonly subsection: string; readonly value: string }[];
   /** `url.<base>.insteadOf` and `.pushInsteadOf`, in the order of the files. */
   rewrites(kind: 'insteadOf' | 'pushInsteadOf'): readonly Rewrite[];
 }
@@ -53,6 +55,14 @@ export function parseConfiguration(text: string): Configuration {
   }
   const find = (key: string): readonly Value[] => values.get(normalKey(key)) ?? [];
   const shown = (value: Value): string => (value === noValue ? '' : value);
+  const subsections: Configuration['subsections'] = (section, name) => {
+    const [prefix, suffix] = [`${section.toLowerCase()}.`, `.${name.toLowerCase()}`];
+    return [...values]
+      .filter(([key]) => key.startsWith(prefix) && key.endsWith(suffix) && key.length >= prefix.length + suffix.length)
+      .flatMap(([key, found]) =>
+        found.map((value) => ({ subsection: key.slice(prefix.length, -suffix.length), value: shown(value) })),
+      );
+  };
   return {
     get: (key) => {
       const last = find(key).at(-1);
@@ -63,14 +73,8 @@ export function parseConfiguration(text: string): Configuration {
       const last = find(key).at(-1);
       return last === undefined ? undefined : parseBoolean(last, key);
     },
-    rewrites: (kind) => {
-      const suffix = `.${kind.toLowerCase()}`;
-      return [...values]
-        .filter(([key]) => key.startsWith('url.') && key.endsWith(suffix) && key.length > 4 + suffix.length - 1)
-        .flatMap(([key, found]) =>
-          found.map((value) => ({ base: key.slice(4, -suffix.length), prefix: shown(value) })),
-        );
-    },
+    subsections,
+    rewrites: (kind) => subsections('url', kind).map(({ subsection, value }) => ({ base: subsection, prefix: value })),
   };
 }
 

@@ -5,7 +5,7 @@ import { runCompanion } from '../cli/app.ts';
 import { openProcessContext } from './context.ts';
 
 const context = openProcessContext();
-const { cwd, env, platform, stderr, signal } = context;
+const { cwd, env, platform, stderr, terminal, signal } = context;
 const code = await runCompanion(
   context.argv,
   {
@@ -16,7 +16,7 @@ const code = await runCompanion(
     stderr,
     home: homedir(),
     stdout: (text) => void context.stdout.write(text),
-    terminal: process.stderr.isTTY === true,
+    terminal,
     stdoutTerminal: process.stdout.isTTY === true,
     // Beside this program once it is bundled.
     manual: join(import.meta.dirname, 'man'),

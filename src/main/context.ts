@@ -15,6 +15,8 @@ export interface ProcessContext {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: (text: string) => void;
+  /** stderr is a terminal: somebody reads along. */
+  readonly terminal: boolean;
   /** Aborts when a signal asks this process to end. */
   readonly signal: AbortSignal;
   /** 128 + number of the signal that came; undefined when none did. */
@@ -81,6 +83,7 @@ export function openProcessContext(): ProcessContext {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr,
+    terminal: process.stderr.isTTY === true,
     signal: controller.signal,
     signalExitCode,
   };

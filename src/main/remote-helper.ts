@@ -7,7 +7,7 @@ const context = openProcessContext();
 process.exit(
   await runRemoteHelper(context, async (request) => {
     const { openDataMover } = await import('../transfer/session.ts');
-    const { cwd, env, platform, stderr } = context;
-    return await openDataMover({ ...request, cwd, env, platform, stderr, home: homedir() });
+    const { cwd, env, platform, stderr, terminal } = context;
+    return await openDataMover({ ...request, cwd, env, platform, stderr, terminal, home: homedir() });
   }),
 );

@@ -6,6 +6,8 @@ export const errorKinds = {
   usage: { exitCode: 129, retried: false },
   config: { exitCode: 128, retried: false },
   auth: { exitCode: 128, retried: false },
+  /** The user has not said that this may go there. */
+  trust: { exitCode: 128, retried: false },
   missing: { exitCode: 1, retried: false },
   corrupt: { exitCode: 1, retried: false },
   unavailable: { exitCode: 75, retried: true },

@@ -16,6 +16,7 @@ import type { Wire } from './wire.ts';
 export interface MoverRequest {
   readonly settings: Settings;
   readonly configuration: (key: string) => string | undefined;
+  readonly urlSettings: (name: string) => ReturnType<Configuration['subsections']>;
   readonly remoteName: string;
   /** GIT_DIR as Git gave it. */
   readonly gitDirectory: string;
@@ -115,6 +116,7 @@ export function openSession(context: SessionContext): Session {
       mover ??= context.openDataMover({
         settings: settings(),
         configuration: configured,
+        urlSettings: (name) => context.configuration.subsections('dvcexp', name),
         remoteName: context.remoteName,
         gitDirectory,
         progress: options.progress,

@@ -5,6 +5,8 @@ export interface Meter {
   bytes(count: number): void;
   /** Something else is about to be written: it begins a line of its own. The meter goes on below it. */
   makeWay(): void;
+  /** Nothing is drawn until what it answers is called. */
+  pause(): () => void;
   /** Draws the last state. Must be called, also after a failure (`done: false`), so that the next message starts a new line. */
   finish(done: boolean): void;
 }
@@ -86,6 +88,7 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
   /** The meter was drawn, and the line it is on. */
   let drawn = false;
   let open = false;
+  let pauses = 0;
   const line = (): string => {
     const [part, whole] = total.bytes ? [bytes, total.bytes] : [objects, total.objects];
     // Bytes of a try that failed are counted too; no part is more than the whole.
@@ -96,7 +99,7 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
     return `${done}, ${formatBytes(bytes)} | ${formatBytes(Math.round(bytes / elapsed))}/s`;
   };
   const draw = (): void => {
-    if (style === 'none') return;
+    if (style === 'none' || pauses > 0) return;
     const time = now();
     if (time < nextAt) return;
     nextAt = time + gap;
@@ -119,6 +122,13 @@ export function openMeter(title: string, total: Total, options: ProgressOptions)
     makeWay(): void {
       if (open) write('\n');
       open = false;
+    },
+    pause(): () => void {
+      pauses += 1;
+      this.makeWay();
+      return () => {
+        pauses -= 1;
+      };
     },
     finish(done: boolean): void {
       clearInterval(clock);

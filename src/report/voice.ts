@@ -17,6 +17,8 @@ export interface Voice {
   /** Lines that belong to what was just said, four blanks in front; the first `most`, then how many more. */
   list(lines: readonly string[], most?: number): void;
   meter(title: string, total: Total): Meter;
+  /** Keeps the meter still while somebody is asked something. */
+  pause<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export interface VoiceOptions {
@@ -56,6 +58,14 @@ export function openVoice(options: VoiceOptions): Voice {
     list(lines, most = 10) {
       for (const line of lines.slice(0, most)) stderr(`    ${printable(line)}\n`);
       if (lines.length > most) stderr(`    ... and ${lines.length - most} more\n`);
+    },
+    async pause(work) {
+      const resume = meter?.pause();
+      try {
+        return await work();
+      } finally {
+        resume?.();
+      }
     },
     meter(title, total) {
       meter = openMeter(title, total, { style, write: options.stderr });

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HelperError } from '../model/error.ts';
 import type { Content, Operation, TransferOperation } from '../model/operation.ts';
+import { createOrigin } from '../model/origin.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { isKey, requireKey } from './key.ts';
-import type { Entry, OpenStorage, ReadOperation, Storage } from './remote.ts';
+import type { Entry, LocateStorage, OpenStorage, ReadOperation, Storage } from './remote.ts';
 
 // Below this a file is read and written synchronously: promises cost three times as much for small files.
 const chunkBytes = 1024 * 1024;
@@ -38,6 +39,11 @@ export const openLocalStorage: OpenStorage = async (config, context) => {
     },
     async close() {},
   } satisfies Storage;
+};
+
+export const locateLocal: LocateStorage = (config) => {
+  const namedBy = config.committed.has('url') ? 'repository' : 'user';
+  return createOrigin('file', '', config.url.split(sep).join('/'), { provider: false, namedBy });
 };
 
 /** The directory that the URL names, and what its absence means. */

@@ -1,37 +1,98 @@
 import { HelperError } from '../model/error.ts';
+import type { Origin } from '../model/origin.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
-import type { OpenStorage, Storage, StorageContext } from './remote.ts';
+import type { Judge, LocateStorage, OpenStorage, Storage, StorageContext, Surroundings } from './remote.ts';
 import { withRetries } from './retry.ts';
 
 interface Backend {
   load(): Promise<OpenStorage>;
+  /** Apart from the backend, so that asking where something is costs no client library. */
+  locate(): Promise<LocateStorage>;
   /** False where an error is not of the passing kind. */
   readonly retried: boolean;
 }
 
 /** Scheme → backend, loaded when first needed: a helper that moves no data pays for none. */
 const backends: Readonly<Record<string, Backend>> = {
-  local: { load: async () => (await import('./local.ts')).openLocalStorage, retried: false },
-  s3: { load: async () => (await import('./s3/storage.ts')).openS3Storage, retried: true },
-  gs: { load: async () => (await import('./gs/storage.ts')).openGsStorage, retried: true },
-  azure: { load: async () => (await import('./azure/storage.ts')).openAzureStorage, retried: true },
-  ssh: { load: async () => (await import('./ssh/storage.ts')).openSshStorage, retried: true },
-  http: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
-  https: { load: async () => (await import('./http/storage.ts')).openHttpStorage, retried: true },
-  webdav: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
-  gdrive: { load: async () => (await import('./gdrive/storage.ts')).openDriveStorage, retried: true },
-  webdavs: { load: async () => (await import('./webdav/storage.ts')).openWebdavStorage, retried: true },
+  local: {
+    load: async () => (await import('./local.ts')).openLocalStorage,
+    locate: async () => (await import('./local.ts')).locateLocal,
+    retried: false,
+  },
+  s3: {
+    load: async () => (await import('./s3/storage.ts')).openS3Storage,
+    locate: async () => (await import('./s3/settings.ts')).locateS3,
+    retried: true,
+  },
+  gs: {
+    load: async () => (await import('./gs/storage.ts')).openGsStorage,
+    locate: async () => (await import('./gs/settings.ts')).locateGs,
+    retried: true,
+  },
+  azure: {
+    load: async () => (await import('./azure/storage.ts')).openAzureStorage,
+    locate: async () => (await import('./azure/settings.ts')).locateAzure,
+    retried: true,
+  },
+  ssh: {
+    load: async () => (await import('./ssh/storage.ts')).openSshStorage,
+    locate: async () => (await import('./ssh/settings.ts')).locateSsh,
+    retried: true,
+  },
+  http: { load: async () => (await import('./http/storage.ts')).openHttpStorage, locate: locateWeb, retried: true },
+  https: { load: async () => (await import('./http/storage.ts')).openHttpStorage, locate: locateWeb, retried: true },
+  webdav: {
+    load: async () => (await import('./webdav/storage.ts')).openWebdavStorage,
+    locate: locateWeb,
+    retried: true,
+  },
+  gdrive: {
+    load: async () => (await import('./gdrive/storage.ts')).openDriveStorage,
+    locate: async () => (await import('./gdrive/settings.ts')).locateDrive,
+    retried: true,
+  },
+  webdavs: {
+    load: async () => (await import('./webdav/storage.ts')).openWebdavStorage,
+    locate: locateWeb,
+    retried: true,
+  },
 };
+
+async function locateWeb(): Promise<LocateStorage> {
+  return (await import('./http/settings.ts')).locateHttp;
+}
 
 /** Storage of DVC that this program knows by name and cannot speak to. */
 const unsupported = 'oss hdfs webhdfs'.split(' ');
 
+/** What opening takes: a judge, who gives every storage remote the guard of its secrets. */
+export interface OpenContext extends Omit<StorageContext, 'guard'> {
+  readonly judge: Judge;
+}
+
 /**
- * Opens the storage remote, with retries. Asks the service nothing: the first verb meets the first error.
- * Throws `unsupported` for a scheme or a layout we do not speak, `config` for a URL or an option that cannot be.
+ * Opens the storage remote, with retries, once the judge lets it. Asks the service nothing: the first verb meets the
+ * first error. Throws `unsupported` for a scheme or a layout we do not speak, `config` for a URL or an option that
+ * cannot be, `trust` where nothing may go.
  */
-export async function openStorage(config: StorageConfig, context: StorageContext): Promise<Storage> {
+export async function openStorage(config: StorageConfig, context: OpenContext): Promise<Storage> {
+  const { backend, origin } = await locate(config, context);
+  const guard = await context.judge.guardFor(config, origin);
+  const open = await backend.load();
+  const storage = await open(config, { ...context, guard });
+  return backend.retried ? withRetries(storage, context.retry) : storage;
+}
+
+/** Where a storage remote is; asks nobody. Throws as `openStorage` does for what cannot be. */
+export async function locateStorage(config: StorageConfig, context: Surroundings): Promise<Origin> {
+  return (await locate(config, context)).origin;
+}
+
+async function locate(
+  config: StorageConfig,
+  context: Surroundings,
+): Promise<{ readonly backend: Backend; readonly origin: Origin }> {
   if (config.url === '') {
     throw new HelperError('config', `storage remote '${printable(config.name)}' has no URL`, {
       hints: [`set one with: dvc remote modify ${printable(config.name)} url <url>`],
@@ -39,9 +100,8 @@ export async function openStorage(config: StorageConfig, context: StorageContext
   }
   const backend = Object.hasOwn(backends, config.scheme) ? backends[config.scheme] : undefined;
   if (backend === undefined) throw unknownScheme(config);
-  const open = await backend.load();
-  const storage = await open(config, context);
-  return backend.retried ? withRetries(storage, context.retry) : storage;
+  const originOf = await backend.locate();
+  return { backend, origin: originOf(config, context) };
 }
 
 function unknownScheme(config: StorageConfig): HelperError {

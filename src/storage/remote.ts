@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { HelperError } from '../model/error.ts';
 import type { Content, Operation, TransferOperation } from '../model/operation.ts';
+import type { Origin } from '../model/origin.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 
 /** What a listing or a stat tells of one stored object. */
@@ -76,13 +77,17 @@ export interface UploadMemory {
   expired(): readonly (readonly [key: string, text: string])[];
 }
 
-/** What a backend may know of the outside world. */
-export interface StorageContext {
+/** What the user's machine says about any storage remote. */
+export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The user's home directory. */
   readonly home: string;
   /** Last value of a key of Git's configuration, undefined when unset; for proxies and certificate authorities. */
   readonly configuration?: (key: string) => string | undefined;
+}
+
+/** What a backend may know of the outside world. */
+export interface StorageContext extends Surroundings {
   /**
    * We are about to write: a base folder that is not there is an empty one and the first `write` makes it. Without
    * it such a folder is `unavailable`, since a share that is not mounted must not look like lost objects.
@@ -94,8 +99,86 @@ export interface StorageContext {
   readonly retry?: Partial<RetryPolicy>;
   /** Starts a program of this machine. Left out, a backend does without. */
   readonly start?: StartProgram;
+  /** To be asked before a secret is shown to the service, whatever it is and wherever it comes from. */
+  readonly guard: Guard;
+  /** Secrets that Git's credential helpers keep, or the user gives. Left out, there are none. */
+  readonly credentials?: CredentialSource;
   /** Tells the user something that does not stop the work. */
   readonly warn?: (message: string) => void;
+}
+
+/** Which secrets may go to the origin of one storage remote, as src/trust judges it. */
+export interface Guard {
+  /**
+   * Answers undefined when the secret may be shown. Else the error (`trust`) that says how to allow it: a reader may
+   * go on without the secret, and throws this error when the service then refuses. Throws it where we are about to
+   * write.
+   */
+  admit(use: SecretUse): Promise<HelperError | undefined>;
+}
+
+export interface SecretUse {
+  /**
+   * - `repository`: committed beside the place it is for.
+   * - `options`: options of the storage remote in the user's own layers.
+   * - `credential`: kept for this origin by Git, or for this host by ssh.
+   * - `ambient`: there for any service of the kind: environment, profile, sign-on, the machine's role.
+   */
+  readonly from: 'repository' | 'options' | 'credential' | 'ambient';
+  /** `proof`: a signature, good for one request. `secret`: the secret itself, or what can be used again (bearer, SAS). */
+  readonly shows: 'proof' | 'secret';
+}
+
+/** What a secret is filed under: the wire origin (gitcredentials(7)). */
+export interface CredentialPlace {
+  /** `https`, `http`, `ssh`; `ssh-key` for the passphrase of a key. */
+  readonly protocol: string;
+  readonly host: string;
+  /** As in Origin. For `ssh-key` the path of the key. */
+  readonly path: string;
+}
+
+export interface Credential {
+  /** Key ID, user, account; '' for `ssh-key`. */
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * Git's credential system as a backend sees it. One lookup for each place in a process, whoever asks; nothing here
+ * ever fails, but for an abort, whose reason comes through.
+ */
+export interface CredentialSource {
+  /**
+   * What the helpers have for the place. Nobody is asked. undefined: nothing, or only what was rejected.
+   *
+   * @param username takes only that user's; undefined: any
+   */
+  find(place: CredentialPlace, username: string | undefined, operation: Operation): Promise<Credential | undefined>;
+  /**
+   * Has Git ask the user, where somebody can be asked: for when the service has refused (401, 403) whatever there
+   * was. undefined: nobody can, or nobody answered.
+   *
+   * @param need one line for people, printed first: which storage needs what
+   */
+  ask(
+    place: CredentialPlace,
+    username: string | undefined,
+    need: string,
+    operation: Operation,
+  ): Promise<Credential | undefined>;
+  /** Could `ask` reach somebody? */
+  readonly canAsk: boolean;
+  /** The service has taken it: helpers may remember. To be called whenever it is proven; only the first time counts. */
+  approve(place: CredentialPlace, credential: Credential): void;
+  /** The service says that it is wrong, not only that it may not do something: helpers forget it. */
+  reject(place: CredentialPlace, credential: Credential): void;
+}
+
+/** Judges a storage remote before it is opened. */
+export interface Judge {
+  /** Throws `trust` when nothing may go there, with or without a secret. */
+  guardFor(config: StorageConfig, origin: Origin): Promise<Guard>;
 }
 
 /** Never through a shell, and with nothing in its environment that names a repository. */
@@ -141,3 +224,6 @@ export interface Retry {
 
 /** Opens without asking the service anything: the first verb meets the first error. */
 export type OpenStorage = (config: StorageConfig, context: StorageContext) => Promise<Storage>;
+
+/** Where the storage remote's requests will go, told without asking anybody. Throws `config` as opening would. */
+export type LocateStorage = (config: StorageConfig, surroundings: Surroundings) => Origin;

@@ -1,13 +1,18 @@
 import { join } from 'node:path';
 import { openRepository, type Repository } from '../git/repository.ts';
 import { locateRepository, type RepositoryLocation } from '../git/work-tree.ts';
+import type { GitOid } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Settings } from '../model/settings.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Retry, Storage } from '../storage/remote.ts';
+import { openJudge, type RepositoryJudge } from '../trust/judge.ts';
+import type { UrlSettings } from '../trust/pins.ts';
+import { askTerminal, hasTerminal } from '../trust/terminal.ts';
 import type { DownloadTools } from './download.ts';
+import { familiarRemotes } from './familiar.ts';
 import { openLedger } from './ledger.ts';
 import { identityOf } from './plan.ts';
 import { programStarter } from './programs.ts';
@@ -25,12 +30,25 @@ export interface DataMoverContext {
   readonly settings: Settings;
   /** Last value of a key of Git's configuration; undefined when unset. */
   readonly configuration: (key: string) => string | undefined;
+  /** Values of `dvcexp.<url>.<name>` in Git's configuration. */
+  readonly urlSettings: UrlSettings;
   /** The Git remote's name, or its URL when it has none. */
   readonly remoteName: string;
   readonly progress: boolean;
   /** 0 = `-q`, 1, 2 = `-v`. */
   readonly verbosity: number;
   readonly stderr: (text: string) => void;
+  /** stderr is a terminal. */
+  readonly terminal: boolean;
+}
+
+/** What a session moves. */
+export interface Way {
+  readonly direction: 'push' | 'fetch';
+  /** What it is about: where the storage remotes are found that this clone counts as known, when it has met none. */
+  readonly commits: readonly GitOid[];
+  /** Nobody is asked, and nothing is remembered. */
+  readonly onlyLooks?: boolean;
 }
 
 /** All that push and fetch share: opened once for a session, closed by the mover. */
@@ -43,7 +61,7 @@ export interface Session {
   readonly repository: Repository;
   readonly projects: Projects;
   /** Tools for one storage remote, which is opened when first asked for and closed with the session. */
-  toolsFor(place: { readonly storage: StorageConfig }, direction: 'upload' | 'download'): DownloadTools;
+  toolsFor(place: { readonly storage: StorageConfig }, way: Way): DownloadTools;
   close(): Promise<void>;
 }
 
@@ -61,6 +79,22 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     warn: (warning) => voice.warn(warning),
   });
   const opened = new Map<string, Promise<Storage>>();
+  let judge: RepositoryJudge | undefined;
+  // One for the session, which moves one way: what the user answers counts for all of it.
+  const judgeFor = ({ direction, commits, onlyLooks = false }: Way): RepositoryJudge => {
+    judge ??= openJudge({
+      direction,
+      surroundings: context,
+      git: { ...context, signal: operation.signal },
+      settings: context.urlSettings,
+      workTree: location.workTree,
+      familiar: () => familiarRemotes(commits, repository, projects),
+      ask: onlyLooks ? undefined : askerFor(context, voice, operation),
+      say: (line) => voice.say(line),
+      remembers: !onlyLooks,
+    });
+    return judge;
+  };
   return {
     context,
     voice,
@@ -68,7 +102,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     directory,
     repository,
     projects,
-    toolsFor({ storage: config }, direction) {
+    toolsFor({ storage: config }, way) {
       let complaints = 0;
       let told = false;
       const onRetry = ({ error, tried, throttled }: Retry): void => {
@@ -85,19 +119,21 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
         ledger,
         jobs: context.settings.jobs,
         throttled: () => complaints,
+        announce: () => judgeFor(way).announce(config),
         open() {
           const identity = identityOf(config, undefined);
           const known = opened.get(identity);
           if (known !== undefined) return known;
           // A directory where this clone has put things before is not new but gone: a share that is not mounted.
-          const createBase = direction === 'upload' && ledger.empty;
+          const createBase = way.direction === 'push' && ledger.empty;
           const storage = openStorage(config, {
             ...context,
             retry: { onRetry },
             createBase,
-            ...(direction === 'upload' ? { uploads: openUploadMemory(directory, config) } : {}),
+            ...(way.direction === 'push' ? { uploads: openUploadMemory(directory, config) } : {}),
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
+            judge: judgeFor(way),
           });
           opened.set(identity, storage);
           return storage;
@@ -108,5 +144,18 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
       await repository.close();
       await Promise.allSettled([...opened.values()].map(async (storage) => (await storage).close()));
     },
+  };
+}
+
+/** Asks yes or no, where a person reads along and Git may ask too; else undefined. */
+function askerFor(
+  { env, platform, terminal }: DataMoverContext,
+  voice: Voice,
+  { signal }: Operation,
+): ((lines: readonly string[]) => Promise<boolean>) | undefined {
+  if (!terminal || !hasTerminal(env, platform)) return undefined;
+  return async (lines) => {
+    const answer = await voice.pause(() => askTerminal(lines, signal));
+    return /^\s*y(?:es)?\s*$/i.test(answer ?? '');
   };
 }

@@ -131,7 +131,7 @@ function tellFailure(error: unknown, cache: Cache | undefined, state: State, { v
   // Nothing that another try could mend: the refs arrive, and the user knows why the data did not.
   const unsupported = error instanceof HelperError && error.code === 'unsupported';
   state.breakage = unsupported ? 'unsupported' : 'passing';
-  if (error instanceof HelperError && error.code === 'auth') state.refusal = error;
+  if (error instanceof HelperError && (error.code === 'auth' || error.code === 'trust')) state.refusal = error;
   else if (unsupported) voice.warn(error.message, ...error.hints);
   else voice.fail(error);
 }

@@ -7,7 +7,7 @@ import type { Operation } from '../model/operation.ts';
 import { displayUrl } from '../report/printable.ts';
 import type { Storage } from '../storage/remote.ts';
 import { fixedLimit, forEachConcurrent } from './concurrent.ts';
-import { type DataMoverContext, openSession, type Session } from './context.ts';
+import { type DataMoverContext, openSession, type Session, type Way } from './context.ts';
 import { concernsOneObject, findPresent } from './missing.ts';
 import { type Group, type Need, planFetch } from './plan.ts';
 import { cachedListing, readListing } from './wanted.ts';
@@ -92,7 +92,10 @@ export async function inspectData(
       if (optional) continue;
       for (const ref of refs) draft(ref).problems.add(`no storage remote is configured for '${path}'`);
     }
-    for (const group of plan.groups.values()) await inspectGroup(group, session, draft, options.storage, operation);
+    const way: Way = { direction: 'fetch', commits: readable.map(({ commit }) => commit), onlyLooks: true };
+    for (const group of plan.groups.values()) {
+      await inspectGroup(group, session, draft, options.storage ? way : undefined, operation);
+    }
   } finally {
     await session.close();
   }
@@ -118,7 +121,7 @@ async function inspectGroup(
   group: Group,
   session: Session,
   draft: (name: RefName) => Draft,
-  withStorage: boolean,
+  way: Way | undefined,
   operation: Operation,
 ): Promise<void> {
   const needs = [...group.needs.values()].filter((need) => refsOf(need).length > 0);
@@ -126,8 +129,8 @@ async function inspectGroup(
   const listings = openListings(group.cache);
   let present: ReadonlyMap<string, number> | undefined;
   try {
-    if (withStorage) {
-      const storage = await session.toolsFor(group, 'download').open();
+    if (way !== undefined) {
+      const storage = await session.toolsFor(group, way).open();
       await listings.fetchMissing(needs, storage, operation);
       present = await whatIsThere(needs, listings, storage, operation);
     }

@@ -187,6 +187,7 @@ function shareable({ storage, apart }: RunPlace): (path: string) => boolean {
 }
 
 async function send(runs: readonly Run[], storage: Storage, tools: UploadTools, operation: Operation): Promise<void> {
+  if (runs.length > 0) await tools.announce();
   await forEachConcurrent(
     runs,
     limitOf(storage, tools),

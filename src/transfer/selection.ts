@@ -154,7 +154,8 @@ function tellBroken(
   const nothingElse = results.every(({ broken, refusal }) => broken.length === 0 || refusal !== undefined);
   if (refusal !== undefined && fatal.size === 0 && nothingElse) {
     // Whoever has no access to storage, and wants the code, is told so in one line.
-    voice.warn(`data of ${namesOf(without)} is not here: ${refusal.message}; ${later}`);
+    const allow = refusal.code === 'trust' ? refusal.hints : [];
+    voice.warn(`data of ${namesOf(without)} is not here: ${refusal.message}; ${later}`, ...allow);
     return;
   }
   for (const error of refusals) voice.fail(error);

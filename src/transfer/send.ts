@@ -28,6 +28,7 @@ export async function send(
   const sizes = new Map(going.map((wanted) => [wanted.key, cache.size(wanted.object) ?? 0]));
   // Big ones first: the small ones fill the gaps and the tail is short.
   const bySize = [...going].sort((a, b) => (sizes.get(b.key) ?? 0) - (sizes.get(a.key) ?? 0));
+  if (going.length > 0) await tools.announce();
   const meter = tools.voice.meter('Uploading DVC data', {
     objects: going.length,
     bytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),

@@ -1,9 +1,9 @@
 import { openCache } from '../dvc/cache.ts';
 import { HelperError } from '../model/error.ts';
-import type { RefName } from '../model/git.ts';
+import { isExperiment, type RefName } from '../model/git.ts';
 import { type Key, parseKey } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
-import { type DataMoverContext, openSession, type Session } from './context.ts';
+import { type DataMoverContext, openSession, type Session, type Way } from './context.ts';
 import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from './data-mover.ts';
 import { downloadGroup } from './download.ts';
 import { settleJournals } from './journal.ts';
@@ -49,25 +49,39 @@ async function upload(
 
 async function download(session: Session, request: DownloadRequest, operation: Operation): Promise<DownloadResult> {
   const choice = await chooseWants(session, request);
-  return reportFetch(session, request, { ...choice, ...(await receive(session, choice.wanted, operation)) });
+  return reportFetch(session, request, {
+    ...choice,
+    ...(await receive(session, choice.wanted, request.head, operation)),
+  });
+}
+
+/** What will be checked out first, then branches and tags, then experiments, which anybody may have made. */
+function byFamiliarity(wanted: readonly WantedCommit[], head: string | undefined): readonly WantedCommit[] {
+  const rank = ({ names }: WantedCommit): number => {
+    if (names.some((name) => name === 'HEAD' || name === head)) return 0;
+    return names.some((name) => !isExperiment(name)) ? 1 : 2;
+  };
+  return [...wanted].sort((one, other) => rank(one) - rank(other));
 }
 
 async function receive(
   session: Session,
   wanted: readonly WantedCommit[],
+  head: string | undefined,
   operation: Operation,
 ): Promise<Pick<FetchReport, 'problems' | 'results'>> {
   const plan = await planFetch(wanted, session.projects);
   const results: FetchResult[] = [];
+  const way: Way = { direction: 'fetch', commits: byFamiliarity(wanted, head).map(({ commit }) => commit) };
   for (const group of plan.groups.values()) {
-    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group, 'download'), operation)) });
+    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group, way), operation)) });
   }
   if (session.context.settings.runCache) {
     const places = await runPlaces(
       session,
       wanted.map(({ commit }) => commit),
     );
-    for (const place of places) await downloadRuns(place, session.toolsFor(place, 'download'), operation);
+    for (const place of places) await downloadRuns(place, session.toolsFor(place, way), operation);
   }
   return { problems: plan.problems, results };
 }
@@ -98,7 +112,7 @@ export async function fetchData(
     return await reportFetch(session, undefined, {
       wanted,
       leftOut: [],
-      ...(await receive(session, wanted, operation)),
+      ...(await receive(session, wanted, undefined, operation)),
     });
   } finally {
     await session.close();

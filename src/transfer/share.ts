@@ -3,7 +3,7 @@ import type { Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import { type DataMoverContext, openSession } from './context.ts';
 import { type Group, planShare } from './plan.ts';
-import { uploadPlan } from './upload-plan.ts';
+import { pushWay, uploadPlan } from './upload-plan.ts';
 
 /**
  * Brings all data of named commits to storage, whatever Git has or has not to push: of each commit as a whole, so that
@@ -19,14 +19,15 @@ export async function shareData(
   const session = openSession(context, operation);
   try {
     const plan = await planShare(commits, session.projects);
+    const tips = commits.map(({ commit, name }) => ({ ref: name, source: commit }));
+    const way = await pushWay(session, tips);
     const groups = new Map<string, Group>();
     for (const [identity, group] of plan.groups) {
-      const { ledger } = session.toolsFor(group, 'upload');
+      const { ledger } = session.toolsFor(group, way);
       const isSettled = (key: Key): boolean => !context.settings.forceUpload && ledger.has(key);
       const needs = [...group.needs].filter(([key]) => !isSettled(key));
       if (needs.length > 0) groups.set(identity, { ...group, needs: new Map(needs) });
     }
-    const tips = commits.map(({ commit, name }) => ({ ref: name, source: commit }));
     // That there is no storage remote is part of the answer, and not told here.
     const told = { ...plan, groups, homeless: [] };
     const failed = new Map(await uploadPlan(session, told, { ...options, atomic: false, tips }, operation));

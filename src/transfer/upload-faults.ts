@@ -68,6 +68,7 @@ function wordFor(fault: unknown): string {
   if (fault.code === 'missing') return 'missing in cache and storage';
   if (fault.code === 'corrupt') return 'damaged in the cache';
   if (fault.code === 'auth') return 'not uploaded: access denied';
+  if (fault.code === 'trust') return 'not uploaded: storage not trusted';
   if (fault.code === 'unavailable') return 'not uploaded: storage unavailable';
   if (fault.code === 'unsupported') return 'not uploaded: storage not supported';
   if (fault.code === 'config') return 'not uploaded: storage misconfigured';

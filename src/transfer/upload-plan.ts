@@ -3,7 +3,7 @@ import type { Operation } from '../model/operation.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { displayUrl } from '../report/printable.ts';
 import { countOf, formatBytes } from '../report/progress.ts';
-import type { Session } from './context.ts';
+import type { Session, Way } from './context.ts';
 import type { UploadRequest } from './data-mover.ts';
 import type { RunPlace } from './placed-output.ts';
 import { identityOf, type Plan } from './plan.ts';
@@ -35,8 +35,9 @@ export async function uploadPlan(
 
   const all = new Set(request.tips.map(({ ref }) => ref));
   const nothingGoes = (): boolean => failed.size > 0 && (request.atomic || failed.size === all.size);
+  const way = await pushWay(session, request.tips);
   const toolsFor = (place: { readonly storage: StorageConfig }): UploadTools => ({
-    ...session.toolsFor(place, 'upload'),
+    ...session.toolsFor(place, way),
     force: settings.forceUpload,
     allowMissing: settings.allowMissing,
     dryRun: request.dryRun,
@@ -60,6 +61,15 @@ export async function uploadPlan(
     for (const place of await runPlaces(session, commits)) await uploadRuns(place, toolsFor(place), operation);
   }
   return failed;
+}
+
+/** The way of a push: what it is about are its tips. */
+export async function pushWay(
+  { repository }: Pick<Session, 'repository'>,
+  tips: readonly { readonly source: string }[],
+): Promise<Way> {
+  const commits = await Promise.all(tips.map(({ source }) => repository.resolve(source)));
+  return { direction: 'push', commits: commits.filter((commit) => commit !== undefined) };
 }
 
 /** The run caches of these commits' projects, each once. */

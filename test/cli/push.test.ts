@@ -75,7 +75,10 @@ describe('data and refs go', () => {
   test('for the experiments of HEAD, to a Git remote that was never set up', async () => {
     const { stdout, stderr } = await pushed();
     assert.equal(stdout, `pushed      cnn-32 (${short(cnn)})\npushed      quare-zips (${short(zips)})\n`);
-    assert.match(stderr, /^dvcexp: uploaded 5 objects, \d+ bytes, to .*storage\n$/);
+    assert.match(
+      stderr,
+      /^dvcexp: uploading to .*storage \(named by \.dvc\/config\)\ndvcexp: uploaded 5 objects, \d+ bytes, to .*storage\n$/,
+    );
     assert.deepEqual(stored(), cached());
     assert.deepEqual(there(), { 'cnn-32': id(cnn), 'quare-zips': id(zips) });
     assert.equal(world.run(team.alice, 'git', ['config', 'remote.origin.vcs']).stdout, '', 'and stays so');

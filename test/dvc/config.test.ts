@@ -282,6 +282,28 @@ test('harmless committed values count, within bounds', () => {
   assert.ok(config.remotes.get('s')?.committed.has('password'));
 });
 
+test('a committed secret goes to the place that was committed beside it and to no other', () => {
+  const committed = remote(
+    'url = s3://theirs/x',
+    'endpointurl = https://theirs',
+    'secret_access_key = k',
+    'profile = p',
+  );
+  const theirs = merge({ repo: committed });
+  assert.equal(theirs.remotes.get('s')?.options.secret_access_key, 'k');
+  assert.deepEqual(theirs.warnings, []);
+  for (const own of ['url = s3://ours/x', 'endpointurl = https://ours', 'port = 1', 'account_name = us']) {
+    const moved = merge({ repo: committed, local: remote(own) });
+    assert.deepEqual(Object.keys(moved.remotes.get('s')?.options ?? {}).includes('secret_access_key'), false, own);
+    assert.equal(moved.remotes.get('s')?.committed.has('secret_access_key'), false);
+    assert.equal(moved.remotes.get('s')?.options.profile, 'p');
+    assert.match(moved.warnings.join(), /^ignoring 'secret_access_key' of storage remote 's': committed for another/);
+  }
+  const both = merge({ repo: committed, local: remote('url = s3://ours/x', 'secret_access_key = ours') });
+  assert.equal(both.remotes.get('s')?.options.secret_access_key, 'ours');
+  assert.deepEqual(both.warnings, []);
+});
+
 for (const path of ['~/.ssh/../.aws/credentials', '~/.sshx/id', '../key', '~bob/.ssh/id', 'file://x/.ssh/id']) {
   test(`the committed keyfile ${path} does not count`, () => {
     const config = merge({ repo: remote('url = ssh://host/x', `keyfile = ${path}`) });

@@ -59,6 +59,7 @@ export async function play({ argv, cwd, env }: Stage, said: readonly Buffer[]): 
       ...{ argv, env, cwd, platform: process.platform, stdin, stdout },
       stderr: (text) => (complained += text),
       signal: controller.signal,
+      terminal: false,
       signalExitCode: () => undefined,
     },
     async () => mover,

@@ -50,6 +50,7 @@ export async function converse(part: Part, lines: readonly (string | Buffer)[]):
       ...{ argv: part.argv, env: part.env, cwd: part.cwd, platform: process.platform, stdin, stdout },
       stderr: (text) => (complained += text),
       signal: controller.signal,
+      terminal: false,
       signalExitCode: () => undefined,
     },
     async (request) => {

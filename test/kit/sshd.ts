@@ -5,9 +5,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { startProcess } from '../../src/git/process.ts';
-import { openStorage } from '../../src/storage/open.ts';
-import type { Storage, StorageContext } from '../../src/storage/remote.ts';
+import { type OpenContext, openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
 import { findProgram, run, startDaemon } from './git-servers.ts';
+import { trusting } from './trusting.ts';
 
 export interface Sshd {
   readonly port: number;
@@ -72,7 +73,7 @@ export interface SshHome {
   /** Environment in which `ssh` reads this home. */
   readonly env: Record<string, string>;
   /** What a storage backend is given, with short waits. */
-  readonly context: StorageContext;
+  readonly context: OpenContext;
   /** Writes `~/.ssh/config`; without a `Host` line it counts for every host. */
   configure(...lines: string[]): void;
   /** Lines for known_hosts: the host's public key, by the path of its private one. */
@@ -93,6 +94,7 @@ export function makeSshHome(directory: string): SshHome {
     env,
     context: {
       env,
+      judge: trusting,
       home: directory,
       retry: { tries: 3, shortestMs: 1, firstMs: 2, longestMs: 10 },
       start: (program, args) => startProcess(program, args, { env, stderr: 'collect' }),
@@ -115,7 +117,7 @@ export function openSsh(
   home: SshHome,
   url: string,
   options: Readonly<Record<string, string>> = {},
-  context: Partial<StorageContext> = {},
+  context: Partial<OpenContext> = {},
 ): Promise<Storage> {
   return openStorage(
     { name: 'store', scheme: 'ssh', url, options, committed: new Set() },

@@ -1,13 +1,15 @@
-import { openStorage } from '../../src/storage/open.ts';
-import type { Storage, StorageContext } from '../../src/storage/remote.ts';
+import { type OpenContext, openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
 import { type Azurite, connectionString, container, startAzurite } from '../kit/azurite.ts';
 import { type Entra, startEntra } from '../kit/entra.ts';
 import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
+import { trusting } from '../kit/trusting.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
-export const alone: StorageContext = {
+export const alone: OpenContext = {
   env: {},
   home: '/nonexistent',
+  judge: trusting,
   retry: { shortestMs: 1, firstMs: 2, longestMs: 10 },
 };
 
@@ -15,7 +17,7 @@ let serial = 0;
 /** A prefix of its own for each test. */
 export const freshUrl = (): string => `azure://${container}/test${process.pid}-${serial++}`;
 
-type Extras = Partial<StorageContext> & { readonly url?: string };
+type Extras = Partial<OpenContext> & { readonly url?: string };
 
 /** With the account's key, at an endpoint such as `http://127.0.0.1:port/account`. */
 export const openAzure = (endpoint: string, context: Extras = {}): Promise<Storage> =>

@@ -9,6 +9,7 @@ import type { HelperError } from '../../src/model/error.ts';
 import type { Storage } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
 import { ada, bob, type Drive, driveScopes, startDrive } from '../kit/google-drive/drive.ts';
+import { refusing } from '../kit/trusting.ts';
 import { openDrive } from './drive-remote.ts';
 import { freshFolder } from './web-remote.ts';
 
@@ -182,6 +183,12 @@ describe('who is let in', { timeout: 120_000 }, () => {
       await Promise.all(all.map((each) => readAll(storage, keyOf(each))));
       assert.equal(drive.requests('oauth.token'), asked + 2);
     });
+  });
+
+  test('where nothing may be shown, nobody is asked', async () => {
+    const begun = drive.log.length;
+    await assert.rejects(openDrive(drive, at(), service, { judge: refusing }), says('trust', /no secret is shown/));
+    assert.equal(drive.log.length, begun);
   });
 
   test("nobody: what to type, with and without an OAuth client of one's own", async () => {

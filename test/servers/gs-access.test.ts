@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { openStorage } from '../../src/storage/open.ts';
-import type { Retry, Storage, StorageContext } from '../../src/storage/remote.ts';
+import type { Judge, Retry, Storage, StorageContext } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
 import { type GoogleTokens, startGoogleTokens } from '../kit/google-tokens.ts';
+import { refusing, trusting } from '../kit/trusting.ts';
 import { alone, anonymous, freshUrl, openGs, openStage } from './gs-remote.ts';
 
 const stage = openStage();
@@ -211,30 +212,25 @@ test('a refusal that a new token does not cure is told at once', async () => {
   });
 });
 
-test('what only the repository names gets no token, and is opened not at all', async () => {
+test('where nothing may be shown no token is asked for, and a file of the repository is opened not at all', async () => {
   const path = file('robot.json', google.serviceAccount);
-  const open = (
-    options: Record<string, string>,
-    committed: string[],
-    env: Record<string, string> = {},
-  ): Promise<Storage> =>
+  const open = (options: Record<string, string>, committed: string[], judge: Judge): Promise<Storage> =>
     openStorage(
       { name: 'store', scheme: 'gs', url: freshUrl(), options, committed: new Set(committed) },
-      { ...alone, env: { ...alone.env, ...env } },
+      { ...alone, judge, env },
     );
   const endpointurl = behindProxy();
-  const env = { GOOGLE_APPLICATION_CREDENTIALS: path };
-  const words = /only the repository names this endpoint[\s\S]*dvc remote modify --local store endpointurl/;
+  const env = { ...alone.env, GOOGLE_APPLICATION_CREDENTIALS: path };
   for (const options of [{ endpointurl }, { endpointurl, credentialpath: path }]) {
-    await using(open(options, ['endpointurl'], env), (storage) => refuses(storage, 'auth', words));
+    await using(open(options, ['endpointurl'], refusing), (storage) => refuses(storage, 'trust', /no secret is shown/));
   }
   // A file that came with the repository is no file at all.
-  await using(open({ endpointurl, credentialpath: path }, ['credentialpath']), (storage) =>
-    refuses(storage, 'auth', /no Google credentials were found/),
+  await using(open({ endpointurl, credentialpath: path }, ['credentialpath'], refusing), (storage) =>
+    refuses(storage, 'trust', /no secret is shown/),
   );
   assert.ok(stage.proxy.seen.every(({ headers }) => headers.authorization === undefined));
   assert.deepEqual(google.asked, []);
-  await using(open({ endpointurl }, [], env), works);
+  await using(open({ endpointurl }, [], trusting), works);
 });
 
 test('no token leaves this machine unencrypted', async () => {

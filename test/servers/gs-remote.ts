@@ -1,14 +1,16 @@
 import { after, before, beforeEach } from 'node:test';
-import { openStorage } from '../../src/storage/open.ts';
-import type { Storage, StorageContext } from '../../src/storage/remote.ts';
+import { type OpenContext, openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
 import { bucket, type FakeGcs, startFakeGcs } from '../kit/fake-gcs.ts';
 import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
 import { type GcsFront, openGcsFront } from '../kit/gcs-front.ts';
+import { trusting } from '../kit/trusting.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
-export const alone: StorageContext = {
+export const alone: OpenContext = {
   env: { NO_GCE_CHECK: 'true' },
   home: '/nonexistent',
+  judge: trusting,
   retry: { shortestMs: 1, firstMs: 2, longestMs: 10 },
 };
 
@@ -21,7 +23,7 @@ export const freshUrl = (): string => `gs://${bucket}/test${process.pid}-${seria
 export function openGs(
   endpointurl: string | undefined,
   options: Readonly<Record<string, string>> = anonymous,
-  context: Partial<StorageContext> & { readonly url?: string } = {},
+  context: Partial<OpenContext> & { readonly url?: string } = {},
 ): Promise<Storage> {
   const { url = freshUrl(), ...rest } = context;
   const endpoint = endpointurl === undefined ? {} : { endpointurl };

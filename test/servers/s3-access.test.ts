@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { Retry, Storage } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
 import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
+import { trusting } from '../kit/trusting.ts';
 import { admin, bucket, reader, startWeed, type Weed } from '../kit/weed.ts';
 import { adminKeys, freshUrl, openS3 } from './s3-remote.ts';
 
@@ -173,7 +174,7 @@ test('keys that the repository brought a file for are not read', async () => {
   const { openStorage } = await import('../../src/storage/open.ts');
   const options = { endpointurl: behindProxy(), credentialpath: file };
   const config = { name: 'store', scheme: 's3', url: freshUrl(), options };
-  const context = { env: { AWS_EC2_METADATA_DISABLED: 'true' }, home: '/nonexistent' };
+  const context = { env: { AWS_EC2_METADATA_DISABLED: 'true' }, home: '/nonexistent', judge: trusting };
   const planted = await openStorage({ ...config, committed: new Set(['credentialpath']) }, context);
   await assert.rejects(planted.stat(key, operation), failsWith('auth', /no AWS access keys/));
   const own = await openStorage({ ...config, committed: new Set() }, context);

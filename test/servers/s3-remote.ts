@@ -1,11 +1,13 @@
-import { openStorage } from '../../src/storage/open.ts';
-import type { Storage, StorageContext } from '../../src/storage/remote.ts';
+import { type OpenContext, openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
+import { trusting } from '../kit/trusting.ts';
 import { admin, bucket } from '../kit/weed.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
-export const alone: StorageContext = {
+export const alone: OpenContext = {
   env: { AWS_EC2_METADATA_DISABLED: 'true' },
   home: '/nonexistent',
+  judge: trusting,
   retry: { shortestMs: 1, firstMs: 2, longestMs: 10 },
 };
 
@@ -18,7 +20,7 @@ export const freshUrl = (): string => `s3://${bucket}/test${process.pid}-${seria
 export function openS3(
   endpointurl: string | undefined,
   options: Readonly<Record<string, string>> = adminKeys,
-  context: Partial<StorageContext> & { readonly url?: string } = {},
+  context: Partial<OpenContext> & { readonly url?: string } = {},
 ): Promise<Storage> {
   const { url = freshUrl(), ...rest } = context;
   const endpoint = endpointurl === undefined ? {} : { endpointurl };

@@ -1,11 +1,13 @@
-import { openStorage } from '../../src/storage/open.ts';
-import type { Storage, StorageContext } from '../../src/storage/remote.ts';
+import { type OpenContext, openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/remote.ts';
+import { trusting } from '../kit/trusting.ts';
 import { password, user } from '../kit/web-servers.ts';
 
 /** Nothing of the user's, and waits short enough for a test. */
-export const alone: StorageContext = {
+export const alone: OpenContext = {
   env: {},
   home: '/nonexistent',
+  judge: trusting,
   createBase: true,
   retry: { shortestMs: 1, firstMs: 2, longestMs: 10 },
 };
@@ -19,7 +21,7 @@ export const freshFolder = (): string => `test${serial++}`;
 export function openWeb(
   url: string,
   options: Readonly<Record<string, string>> = {},
-  context: Partial<StorageContext> = {},
+  context: Partial<OpenContext> = {},
 ): Promise<Storage> {
   const scheme = url.slice(0, url.indexOf(':'));
   return openStorage({ name: 'store', scheme, url, options, committed: new Set() }, { ...alone, ...context });

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { openStorage } from '../../src/storage/open.ts';
 import type { Storage } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll, testStorage } from '../conformance/storage.ts';
+import { trusting } from '../kit/trusting.ts';
 
 const top = fs.mkdtempSync(join(tmpdir(), 'dvcexp-local-'));
 after(() => fs.rmSync(top, { recursive: true, force: true }));
@@ -13,7 +14,7 @@ after(() => fs.rmSync(top, { recursive: true, force: true }));
 const openAt = (url: string, createBase = false): Promise<Storage> =>
   openStorage(
     { name: 'store', scheme: 'local', url, options: {}, committed: new Set() },
-    { env: {}, home: top, createBase },
+    { env: {}, home: top, createBase, judge: trusting },
   );
 const fresh = (): string => fs.mkdtempSync(join(top, 'base-'));
 

@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { openStorage } from '../../src/storage/open.ts';
 import type { Storage } from '../../src/storage/remote.ts';
 import { failsWith } from '../conformance/storage.ts';
+import { trusting } from '../kit/trusting.ts';
 
-const context = { env: {}, home: '/nonexistent' };
+const context = { env: {}, home: '/nonexistent', judge: trusting };
 const open = (scheme: string, url: string, options: Record<string, string> = {}): Promise<Storage> =>
   openStorage({ name: 'store', scheme, url, options, committed: new Set() }, context);
 

@@ -60,6 +60,7 @@ function tools(store: MemoryStorage, extra: Partial<UploadTools> = {}): UploadTo
     ledger: openLedger(join(directory, 'git'), storage, 1000),
     open: async () => store,
     throttled: () => 0,
+    announce: async () => undefined,
     jobs: 2,
     force: false,
     allowMissing: false,

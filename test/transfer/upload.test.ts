@@ -63,6 +63,7 @@ const tools = (storage: ReturnType<typeof openMemoryStorage>, extra: Partial<Upl
   ledger: openLedger(join(directory, 'git'), config, 1000),
   open: async () => storage,
   throttled: () => 0,
+  announce: async () => undefined,
   jobs: 2,
   force: false,
   allowMissing: false,

@@ -109,6 +109,7 @@ async function bring(oid: GitOid, objects: Readonly<Record<string, string>>): Pr
     ledger: openLedger(world.path('git'), group.storage, 1000),
     open: async () => storage,
     throttled: () => 0,
+    announce: async () => undefined,
     jobs: 2,
     directory: world.path('git'),
   };

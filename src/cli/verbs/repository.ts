@@ -41,6 +41,28 @@ export const doctorVerb: Verb = (parser, run) =>
       }),
   );
 
+export const trustVerb: Verb = (parser, run) =>
+  parser.command(
+    'trust [storage]',
+    'Say that your keys and data may go where a repository wants them',
+    (command) =>
+      command
+        .positional('storage', {
+          type: 'string',
+          describe: 'storage remote, or URL as a refusal names it; the default storage remote when left out',
+        })
+        .option('read', { type: 'boolean', default: false, describe: 'only to fetch from there' })
+        .option('never', { type: 'boolean', default: false, describe: 'do not ask again, and use nothing there' })
+        .option('remove', { type: 'boolean', default: false, describe: 'forget what was said and met' })
+        .option('list', { type: 'boolean', default: false, describe: 'show what is remembered' })
+        .option('global', { type: 'boolean', default: false, describe: 'for all your repositories' }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { trustCommand } = await import('../trust.ts');
+        return await trustCommand(options, context, operation);
+      }),
+  );
+
 export const fetchVerb: Verb = (parser, run) =>
   parser.command(
     'fetch [revision..]',

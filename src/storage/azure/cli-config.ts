@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { readOptional } from '../optional-file.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Surroundings } from '../remote.ts';
 
 /**
  * The section `[storage]` of the Azure CLI's file: `$AZURE_CONFIG_DIR/config`, else `~/.azure/config`. Names in small
  * letters. A file that is absent is empty, a broken line is passed over. Throws `config` for one that cannot be read.
  */
-export function readCliConfig({ env, home }: StorageContext): ReadonlyMap<string, string> {
+export function readCliConfig({ env, home }: Surroundings): ReadonlyMap<string, string> {
   const path = join(env.AZURE_CONFIG_DIR || join(home, '.azure'), 'config');
   const values = new Map<string, string>();
   let inside = false;

@@ -8,8 +8,8 @@ import { BodyError, type WireRequest, type WireResponse } from '../wire/request.
 import { resend } from '../wire/resend.ts';
 import { openWire } from '../wire/wire.ts';
 import type { Identity, Proof } from './credentials.ts';
-import { type Complaint, complaintError, isStale, parseComplaint, skewMs, wireError } from './failure.ts';
-import { openKeychain } from './keychain.ts';
+import { type Complaint, complaintError, isRefused, isStale, parseComplaint, skewMs, wireError } from './failure.ts';
+import { openGuardedKeychain } from './guarded-keychain.ts';
 import type { AzureSettings } from './settings.ts';
 import { type Pairs, signShared } from './signature.ts';
 
@@ -40,13 +40,16 @@ export interface Client {
   close(): void;
 }
 
+/** A token that is old, a clock that is wrong, and keys that were mistyped may come together. */
+const mostTurns = 5;
+
 /** Of the service: knows versions, big blocks, and names with odd characters in listings. */
 const apiVersion = '2021-12-02';
 
 export function openClient(settings: AzureSettings, context: StorageContext): Client {
   const wire = openWire(settings, openProxies(context));
   const repeat: Repeat = retrying(context.retry);
-  const keychain = openKeychain(settings.account, async () =>
+  const keychain = openGuardedKeychain(settings, context, async () =>
     // Large, and not needed by those who have a key.
     (await import('./tokens.ts')).findTokens(settings, context),
   );
@@ -54,8 +57,11 @@ export function openClient(settings: AzureSettings, context: StorageContext): Cl
 
   /** What may be wrong with the proof and can be mended; false when the refusal is final. */
   const adapt = async (complaint: Complaint, used: Identity, signal: AbortSignal): Promise<boolean> => {
-    const skew = skewMs(complaint, used.proof);
-    if (skew === undefined) return isStale(complaint, used.proof) && (await keychain.renew(used, signal));
+    const skew = clockMs === 0 ? skewMs(complaint, used.proof) : undefined;
+    if (skew === undefined) {
+      if (isStale(complaint, used.proof) && (await keychain.renew(used, signal))) return true;
+      return isRefused(complaint, used) && (await keychain.replace(used, complaint, signal));
+    }
     clockMs = skew;
     trace(() => `storage: this computer's clock differs by ${Math.round(clockMs / 1000)} s, corrected for`);
     return true;
@@ -67,10 +73,13 @@ export function openClient(settings: AzureSettings, context: StorageContext): Cl
       const request = (): WireRequest => wireRequest(call, settings, identity.proof, Date.now() + clockMs);
       const response = await exchange(wire.send, request, call, settings, signal);
       const { status } = response;
-      if (status >= 200 && status < 300) return response;
+      if (status >= 200 && status < 300) {
+        keychain.proven(identity);
+        return response;
+      }
       const complaint = parseComplaint(response);
       if (call.expects?.includes(complaint.code) === true) return response;
-      if (turn > 1 || !(await adapt(complaint, identity, signal))) {
+      if (turn > mostTurns || !(await adapt(complaint, identity, signal))) {
         throw complaintError(call, complaint, identity, settings);
       }
     }

@@ -1,7 +1,8 @@
 import type { HelperError } from '../../model/error.ts';
+import type { Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Credential, SecretUse, Surroundings } from '../remote.ts';
 import { readCliConfig } from './cli-config.ts';
 import { parseConnectionString } from './connection-string.ts';
 
@@ -23,12 +24,25 @@ export interface Identity {
   /** Where it came from, in words for people. */
   readonly source: string;
   readonly hints: readonly string[];
+  readonly from: SecretUse['from'];
+  /** Nobody, because the options say so. */
+  readonly wanted?: boolean;
+  /** Why there is no proof although there might be one: it may not be shown here. */
+  readonly refusal?: HelperError;
+  /** There is no proof: what is to be said when nobody is let in without. */
+  readonly lacking?: HelperError;
+  /** What Git keeps, when that is where the proof comes from. */
+  readonly credential?: Credential;
 }
 
 /** Which storage account, and how to get in. */
 export interface Account {
   /** URL of its blob service. */
   readonly endpoint: string;
+  /** Of the account, where it is known. */
+  readonly name: string | undefined;
+  /** Who said which account. */
+  readonly namedBy: Origin['namedBy'];
   /** The container for a storage URL that names none. */
   readonly container: string | undefined;
   /** undefined: access tokens have to be asked for. */
@@ -53,6 +67,7 @@ interface Found {
   readonly value: string;
   readonly source: string;
   readonly hints: readonly string[];
+  readonly from: SecretUse['from'];
 }
 
 type Find = (option: string, env: string, file: string) => Found | undefined;
@@ -66,7 +81,7 @@ const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
  * wanted, access tokens. What is no service principal is looked for in the options, then in the environment, then in the
  * Azure CLI's file. Throws `config` for what cannot be.
  */
-export function readAccount(config: StorageConfig, context: StorageContext, fail: Fault): Account {
+export function readAccount(config: StorageConfig, context: Surroundings, fail: Fault): Account {
   const remote = printable(config.name);
   const find = openLookup(config, context, remote);
   const container = find('', 'AZURE_STORAGE_CONTAINER_NAME', 'container_name')?.value;
@@ -74,10 +89,14 @@ export function readAccount(config: StorageConfig, context: StorageContext, fail
     ['environment', 'managed_identity'].filter((who) => isTrue(config, `exclude_${who}_credential`)),
   );
   const connection = find('connection_string', 'AZURE_STORAGE_CONNECTION_STRING', 'connection_string');
-  if (connection !== undefined) return { container, excluded, ...readConnection(connection, fail) };
-  const account = readName(find('account_name', 'AZURE_STORAGE_ACCOUNT', 'account'), remote, fail);
+  if (connection !== undefined) {
+    return { container, excluded, namedBy: namedBy(connection), ...readConnection(connection, fail) };
+  }
+  const named = find('account_name', 'AZURE_STORAGE_ACCOUNT', 'account');
+  const account = readName(named, remote, fail);
   const principal = readPrincipal(config, remote, fail);
-  const common = { endpoint: `https://${account}.blob.core.windows.net`, container, excluded, principal };
+  const endpoint = `https://${account}.blob.core.windows.net`;
+  const common = { endpoint, name: account, namedBy: namedBy(named), container, excluded, principal };
   if (principal !== undefined) return { ...common, identity: undefined };
   const key = find('account_key', 'AZURE_STORAGE_KEY', 'key');
   if (key !== undefined) return { ...common, identity: withKey(account, key, fail) };
@@ -86,6 +105,8 @@ export function readAccount(config: StorageConfig, context: StorageContext, fail
   const hints = [`to sign in: dvc remote modify --unset ${remote} allow_anonymous_login`];
   return { ...common, identity: isTrue(config, 'allow_anonymous_login') ? nobody(hints) : undefined };
 }
+
+const namedBy = (found: Found | undefined): Origin['namedBy'] => (found?.from === 'repository' ? 'repository' : 'user');
 
 const isTrue = ({ options }: StorageConfig, option: string): boolean => options[option]?.toLowerCase() === 'true';
 
@@ -117,7 +138,7 @@ function readPrincipal({ options }: StorageConfig, remote: string, fail: Fault):
   return { tenant, client, secret, source, hints };
 }
 
-function openLookup(config: StorageConfig, context: StorageContext, remote: string): Find {
+function openLookup(config: StorageConfig, context: Surroundings, remote: string): Find {
   let file: ReadonlyMap<string, string> | undefined;
   return (option, env, name) => {
     const chosen = config.options[option];
@@ -126,19 +147,21 @@ function openLookup(config: StorageConfig, context: StorageContext, remote: stri
       return {
         value: chosen,
         source,
+        from: config.committed.has(option) ? 'repository' : 'options',
         hints: [`set it anew: dvc remote modify --local ${remote} ${option} <${option}>`],
       };
     }
     const ambient = context.env[env];
-    if (ambient) return { value: ambient, source: 'the environment', hints: [`check ${env}`] };
+    if (ambient) return { value: ambient, source: 'the environment', hints: [`check ${env}`], from: 'ambient' };
     file ??= readCliConfig(context);
     const written = file.get(name);
     if (!written) return undefined;
-    return { value: written, source: "the Azure CLI's file", hints: [`check it: az config get storage.${name}`] };
+    const hints = [`check it: az config get storage.${name}`];
+    return { value: written, source: "the Azure CLI's file", hints, from: 'ambient' };
   };
 }
 
-function readConnection(found: Found, fail: Fault): { endpoint: string; identity: Identity } {
+function readConnection(found: Found, fail: Fault): { endpoint: string; name: string | undefined; identity: Identity } {
   const { value, source, hints } = found;
   const connection = parseConnectionString(value);
   if (connection === undefined) {
@@ -146,31 +169,42 @@ function readConnection(found: Found, fail: Fault): { endpoint: string; identity
   }
   const { account, key, sas } = connection;
   const [endpoint = '', query] = connection.endpoint.split(/\?(.*)/s);
-  const part = { source: `the connection string of ${source}`, hints };
+  const part = { source: `the connection string of ${source}`, hints, from: found.from };
   if (account !== undefined && key !== undefined) {
-    return { endpoint, identity: withKey(account, { ...part, value: key }, fail) };
+    return { endpoint, name: account, identity: withKey(account, { ...part, value: key }, fail) };
   }
   const signature = sas ?? query;
-  if (signature !== undefined) return { endpoint, identity: withSas({ ...part, value: signature }, fail) };
-  return { endpoint, identity: nobody([`the connection string of ${source} has neither key nor signature`, ...hints]) };
+  if (signature !== undefined)
+    return { endpoint, name: account, identity: withSas({ ...part, value: signature }, fail) };
+  const identity = nobody([`the connection string of ${source} has neither key nor signature`, ...hints]);
+  return { endpoint, name: account, identity };
 }
 
-function withKey(account: string, { value, source, hints }: Found, fail: Fault): Identity {
+function withKey(account: string, { value, source, hints, from }: Found, fail: Fault): Identity {
   if (!base64.test(value)) throw fail(`the account key from ${source} is not in base64`, ...hints);
-  return { proof: { kind: 'key', account, key: Buffer.from(value, 'base64') }, source, hints };
+  return { proof: { kind: 'key', account, key: Buffer.from(value, 'base64') }, source, hints, from };
 }
 
-function withSas({ value, source, hints }: Found, fail: Fault): Identity {
+function withSas({ value, source, hints, from }: Found, fail: Fault): Identity {
   const query = value.replace(/^\?/, '');
   // Any other character would end the request's line, or the query.
   if (!/(?:^|&)sig=/.test(query) || !/^[\x21-\x7e]+$/.test(query) || query.includes('#')) {
     throw fail(`${source} has no shared access signature`, 'it is a query such as sv=...&sig=...', ...hints);
   }
-  return { proof: { kind: 'sas', query }, source, hints };
+  return { proof: { kind: 'sas', query }, source, hints, from };
 }
 
 const nobody = (hints: readonly string[]): Identity => ({
   proof: { kind: 'none' },
   source: 'nowhere (anonymous)',
   hints,
+  from: 'options',
+  wanted: true,
 });
+
+/** An account key, or a shared access signature, as Git's helpers keep it. Throws what `fail` makes of anything else. */
+export function keptProof({ username, password }: Credential, fail: Fault): Pick<Identity, 'proof' | 'hints' | 'from'> {
+  const hints = ['see which: git config --show-origin --get-all credential.helper (gitcredentials(7))'];
+  const found = { value: password, source: 'Git', hints, from: 'credential' } as const;
+  return /(?:^|[?&])sig=/.test(password) ? withSas(found, fail) : withKey(username, found, fail);
+}

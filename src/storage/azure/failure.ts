@@ -91,8 +91,8 @@ export function complaintError(
       ],
     });
   }
-  if (status === 401 || status === 403 || code === 'PublicAccessNotPermitted' || isClosed(complaint, identity)) {
-    return refusal(action, detail, complaint, identity);
+  if (isRefused(complaint, identity)) {
+    return identity.refusal ?? identity.lacking ?? refusal(action, detail, complaint, identity);
   }
   if (code === 'BlobArchived' || code === 'BlobBeingRehydrated') {
     return new HelperError('config', `${action}: the object is archived (${code}, '${key}')`, {
@@ -100,6 +100,12 @@ export function complaintError(
     });
   }
   return new HelperError('config', `${action}: ${detail}${key === undefined ? '' : ` ('${key}')`}`);
+}
+
+/** Is it about who we are, and what we may? */
+export function isRefused(complaint: Complaint, identity: Identity): boolean {
+  const { status, code } = complaint;
+  return status === 401 || status === 403 || code === 'PublicAccessNotPermitted' || isClosed(complaint, identity);
 }
 
 /** A private container is shown to strangers as if it did not exist. */

@@ -41,7 +41,8 @@ export function openKeychain({ identity }: Account, find: () => Promise<TokenSou
     const { name, hints, fetch } = source;
     const { text, expiresMs } = await fetch();
     trace(() => `storage: an access token from ${name}`);
-    current = { identity: { proof: { kind: 'token', token: text }, source: name, hints }, expiresMs };
+    const identity: Identity = { proof: { kind: 'token', token: text }, source: name, hints, from: 'ambient' };
+    current = { identity, expiresMs };
     return current.identity;
   };
   /** One at a time, whoever asks. */

@@ -1,7 +1,8 @@
 import { HelperError } from '../../model/error.ts';
+import { createOrigin, type Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { LocateStorage, Surroundings } from '../remote.ts';
 import { seconds } from '../wire/seconds.ts';
 import { readTrust } from '../wire/trust.ts';
 import type { WireSettings } from '../wire/wire.ts';
@@ -20,6 +21,7 @@ export interface AzureSettings extends WireSettings {
   /** Path of the service's URL, encoded, without the slash at its end: '', or `/account` on an emulator. */
   readonly base: string;
   readonly account: Account;
+  readonly origin: Origin;
   /** How long the service may take over one request, in seconds; undefined: as it likes. */
   readonly timeout: string | undefined;
   /** How many small requests at once. */
@@ -30,7 +32,7 @@ export interface AzureSettings extends WireSettings {
 const containerPattern = /^(?:\$root|\$web|[a-z0-9](?:-?[a-z0-9]){2,62})$/;
 
 /** Reads the Azure CLI's configuration file. Throws `config` for what cannot be. */
-export function readAzureSettings(config: StorageConfig, context: StorageContext): AzureSettings {
+export function readAzureSettings(config: StorageConfig, context: Surroundings): AzureSettings {
   const { options } = config;
   const fail: Fault = (text, ...hints) =>
     new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
@@ -46,12 +48,23 @@ export function readAzureSettings(config: StorageConfig, context: StorageContext
     base: endpoint.pathname.replace(/\/+$/, ''),
     secure: endpoint.protocol === 'https:',
     account,
+    origin: originOf(account, endpoint, container),
     ...readTrust(config, context),
     connectMs: seconds(options.connection_timeout, 20),
     stallMs: seconds(options.read_timeout, 60),
     timeout: options.timeout === undefined ? undefined : String(Math.ceil(seconds(options.timeout, 60) / 1000)),
     concurrency: 128,
   };
+}
+
+/** Where a storage remote on Azure is. Reads what `readAzureSettings` reads, and throws as it does. */
+export const locateAzure: LocateStorage = (config, surroundings) => readAzureSettings(config, surroundings).origin;
+
+const microsoft = /^[a-z0-9]{3,24}\.blob\.core\.(?:windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)$/;
+
+function originOf({ namedBy }: Account, { protocol, host, pathname }: URL, container: string): Origin {
+  const provider = protocol === 'https:' && microsoft.test(host);
+  return createOrigin(protocol.slice(0, -1), host, `${pathname}/${container}`, { provider, namedBy });
 }
 
 /** As DVC reads it: `azure://` alone leaves the container to the environment and the Azure CLI's file. */

@@ -12,7 +12,7 @@ import type { DriveCredentials } from './credentials.ts';
 import { ownHeaders, readRefusal, sent } from './exchange.ts';
 import { type About, type Failures, openFailures } from './failure.ts';
 import { openPace } from './pace.ts';
-import type { DriveSettings } from './settings.ts';
+import { apiHost, type DriveSettings } from './settings.ts';
 import { openTokens } from './tokens.ts';
 
 export interface Call extends About {
@@ -54,7 +54,6 @@ export interface Client {
   close(): void;
 }
 
-export const apiHost = 'www.googleapis.com';
 const busyTries = 12;
 
 type Answer = Pick<WireResponse, 'status' | 'headers'>;

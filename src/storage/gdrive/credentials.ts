@@ -13,7 +13,7 @@ import {
   type ServiceAccount,
 } from '../google/credential.ts';
 import type { AccessToken } from '../google/exchange.ts';
-import type { StorageContext } from '../remote.ts';
+import type { SecretUse, StorageContext } from '../remote.ts';
 import { fieldsOf, parseJson } from './complaint.ts';
 
 /** What proves to Google who we are. */
@@ -24,10 +24,14 @@ export interface DriveCredentials {
   readonly accessToken: AccessToken | undefined;
   /** Where it comes from, in words for people. */
   readonly source: string;
+  /** Where it comes from, for the guard. */
+  readonly from: SecretUse['from'];
 }
 
+type Found = Omit<DriveCredentials, 'from'>;
+
 /** Where somebody may have put credentials; undefined: not there. */
-type Source = (config: StorageConfig, context: StorageContext) => DriveCredentials | undefined;
+type Source = (config: StorageConfig, context: StorageContext) => Found | undefined;
 
 /** The name under which DVC itself is registered with Google. People's tokens of it lie under this name. */
 const dvcClientId = '710796635688-iivsgbgsb6uv1fap6635dhvuei09o66c.apps.googleusercontent.com';
@@ -39,12 +43,14 @@ const mostBytes = 256 * 1024;
  */
 export function findCredentials(config: StorageConfig, context: StorageContext): DriveCredentials {
   const service = isTrue(config.options.gdrive_use_service_account);
-  const sources: readonly Source[] = service
-    ? [fromEnvironment, fromKeyFile]
-    : [fromEnvironment, fromUserFile, fromDvc];
-  for (const source of sources) {
+  const sources: readonly (readonly [SecretUse['from'], Source])[] = [
+    ['ambient', fromEnvironment],
+    ['options', service ? fromKeyFile : fromUserFile],
+    ...(service ? [] : [['ambient', fromDvc] as const]),
+  ];
+  for (const [from, source] of sources) {
     const found = source(config, context);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { ...found, from };
   }
   throw noCredentials(config, service);
 }
@@ -93,7 +99,7 @@ interface Place {
 }
 
 /** undefined: there is no such file. */
-function fromFile(path: string, config: StorageConfig, what: string, trusted: boolean): DriveCredentials | undefined {
+function fromFile(path: string, config: StorageConfig, what: string, trusted: boolean): Found | undefined {
   const name = `'${printable(path)}' (${what})`;
   let text: string;
   try {
@@ -115,7 +121,7 @@ function fromFile(path: string, config: StorageConfig, what: string, trusted: bo
 }
 
 /** Nothing of the text is ever told: it is a secret, or some other file that somebody would like to see. */
-function parse(text: string, config: StorageConfig, place: Place): DriveCredentials {
+function parse(text: string, config: StorageConfig, place: Place): Found {
   const { name: source } = place;
   const json = parseJson(text);
   if (json === undefined) throw fault(config, `${source} is no JSON`, ...forms);

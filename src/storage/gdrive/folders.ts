@@ -34,7 +34,7 @@ export function openFolders(
   settings: DriveSettings,
   client: Client,
   files: Files,
-  { createBase }: StorageContext,
+  { createBase }: Pick<StorageContext, 'createBase'>,
 ): Folders {
   const mayMakeBase = createBase === true;
   // These hold work that is under way as well: whoever needs the same waits for it.

@@ -3,11 +3,12 @@ import { HelperError, isAbort } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import { textOf } from '../wire/request.ts';
-import { apiHost, type Call } from './client.ts';
+import type { Call } from './client.ts';
 import { fieldsOf, parseJson } from './complaint.ts';
 import { type Proven, prove } from './content.ts';
 import { type DriveFile, jsonType, parseFile } from './files.ts';
 import { openReader, type Reader } from './reader.ts';
+import { apiHost } from './settings.ts';
 import { metadataOf, patienceMs, refuseGone, type Upload, type UploadTools, uploadPath, verify } from './target.ts';
 
 const mib = 1024 * 1024;

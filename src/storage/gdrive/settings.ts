@@ -1,7 +1,8 @@
 import { HelperError } from '../../model/error.ts';
+import { createOrigin, type Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { LocateStorage, Surroundings } from '../remote.ts';
 import { seconds } from '../wire/seconds.ts';
 import { readTrust } from '../wire/trust.ts';
 import type { WireSettings } from '../wire/wire.ts';
@@ -20,11 +21,13 @@ export interface DriveSettings extends WireSettings {
   readonly acknowledgeAbuse: boolean;
 }
 
+export const apiHost = 'www.googleapis.com';
+
 // Google's own documentation says no more of an ID than that it is opaque; all known ones are made of these.
 const idPattern = /^[A-Za-z0-9_-]{1,255}$/;
 
 /** Throws `config` for what cannot be. */
-export function readDriveSettings(config: StorageConfig, context: StorageContext): DriveSettings {
+export function readDriveSettings(config: StorageConfig, context: Surroundings): DriveSettings {
   const { root, base } = parseDriveUrl(config);
   // Git's own wish, since DVC has no option for it: after so long without progress a transfer is given up.
   const patience = context.env.GIT_HTTP_LOW_SPEED_TIME || context.configuration?.('http.lowSpeedTime');
@@ -41,6 +44,12 @@ export function readDriveSettings(config: StorageConfig, context: StorageContext
     stallMs: seconds(patience, 60),
   };
 }
+
+/** Where tokens go, whatever the folder: Google's own API. Throws as `readDriveSettings` does for a URL that cannot be. */
+export const locateDrive: LocateStorage = (config): Origin => {
+  const namedBy = config.committed.has('url') ? 'repository' : 'user';
+  return createOrigin('https', apiHost, parseDriveUrl(config).root, { provider: true, namedBy });
+};
 
 /** Nothing in it is decoded, as in DVC: `%20` is a folder of that name. */
 function parseDriveUrl(config: StorageConfig): { root: string; base: readonly string[] } {

@@ -6,7 +6,7 @@ import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
 import { type AuthorizedUser, googleTokenUrl } from '../google/credential.ts';
 import { openTransport, type Transport } from '../google/transport.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Surroundings } from '../remote.ts';
 import { textOf } from '../wire/request.ts';
 import { fieldsOf, parseJson, textOf as text } from './complaint.ts';
 
@@ -26,7 +26,7 @@ const patienceMs = 10 * 60_000;
  */
 export async function signInToDrive(
   config: StorageConfig,
-  context: StorageContext,
+  context: Surroundings,
   { show, signal }: SignInOptions,
 ): Promise<AuthorizedUser> {
   const remote = printable(config.name);

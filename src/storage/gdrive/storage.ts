@@ -17,6 +17,9 @@ import { openUpload } from './upload.ts';
 export const openDriveStorage: OpenStorage = async (config, context) => {
   const settings = readDriveSettings(config, context);
   const credentials = findCredentials(config, context);
+  // Without a token there is nothing to ask Drive for.
+  const refusal = await context.guard.admit({ from: credentials.from, shows: 'secret' });
+  if (refusal !== undefined) throw refusal;
   const hidden = settings.root === 'appDataFolder';
   // No more than is needed: an administrator may have allowed a service account no other.
   const scope = `https://www.googleapis.com/auth/drive${hidden ? '.appdata' : ''}`;

@@ -11,6 +11,8 @@ export interface TokenSource {
   readonly hints: readonly string[];
   /** The project that pays and whose quota counts, where that is not the bucket's own. */
   readonly quotaProject?: string | undefined;
+  /** Why there is no token although there might be one: it may not be shown here. */
+  readonly refusal?: HelperError;
   /** A fresh token; undefined: anonymous, requests go without one. */
   readonly fetch: (() => Promise<AccessToken>) | undefined;
 }

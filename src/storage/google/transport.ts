@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Surroundings } from '../remote.ts';
 import { BusyError } from '../retry.ts';
 import { connectionError, parseRetryAfter } from '../wire/failure.ts';
 import { openProxies } from '../wire/proxy.ts';
@@ -28,7 +28,7 @@ export interface TransportRequest {
 }
 
 /** Throws `config` for a file of authorities that cannot be read. */
-export function openTransport(config: StorageConfig, context: StorageContext): Transport {
+export function openTransport(config: StorageConfig, context: Surroundings): Transport {
   const trust = readTrust(config, context);
   const ending = new AbortController();
   const wires = new Map<boolean, Wire>();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
+import { originUrl } from '../../model/origin.ts';
 import { printable } from '../../report/printable.ts';
 import { type Credential, parseCredential } from '../google/credential.ts';
 import { exchange } from '../google/exchange.ts';
@@ -7,7 +8,7 @@ import { type Keychain, openKeychain, type TokenSource } from '../google/keychai
 import { askMetadata } from '../google/metadata.ts';
 import type { Transport } from '../google/transport.ts';
 import { readOptional } from '../optional-file.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Credential as Kept, SecretUse, StorageContext } from '../remote.ts';
 import type { GsSettings } from './settings.ts';
 
 /** Objects, and neither buckets nor who may do what. */
@@ -19,7 +20,7 @@ const scopes = ['https://www.googleapis.com/auth/devstorage.read_write'];
  * at last nobody. The only place that knows this order.
  */
 export function openGsKeychain(settings: GsSettings, context: StorageContext, transport: Transport): Keychain {
-  const { env, home } = context;
+  const { env, home, guard, credentials } = context;
   const { endpoint, remote, credentialsFile } = settings;
   /** undefined: there is no such file. */
   const fromFile = (path: string, name: string, hint: string): TokenSource | undefined => {
@@ -42,6 +43,15 @@ export function openGsKeychain(settings: GsSettings, context: StorageContext, tr
       hints: [hint],
     });
   };
+  // An access token is as good as what it was made from, as long as it lasts.
+  const admitted = async (from: SecretUse['from'], source: TokenSource): Promise<TokenSource> => {
+    const refusal = await guard.admit({ from, shows: 'secret' });
+    return refusal === undefined ? source : { ...nobody(), refusal };
+  };
+  const kept = async (): Promise<TokenSource | undefined> => {
+    const found = await credentials?.find(settings.origin, undefined, { signal: new AbortController().signal });
+    return found === undefined ? undefined : await admitted('credential', keptSource(found, settings, transport));
+  };
   return openKeychain(async () => {
     if (settings.anonymous) {
       const unset = `dvc remote modify --unset ${remote} allow_anonymous_login`;
@@ -55,28 +65,44 @@ export function openGsKeychain(settings: GsSettings, context: StorageContext, tr
     }
     if (credentialsFile !== undefined) {
       const set = `dvc remote modify --local ${remote} credentialpath <file.json>`;
-      return fromNamed(credentialsFile, 'credentialpath', `name another file: ${set}`);
+      return await admitted('options', fromNamed(credentialsFile, 'credentialpath', `name another file: ${set}`));
     }
     // What stands in for the service in tests is not shown who somebody really is.
     if (endpoint.kind === 'emulator')
       return nobody('STORAGE_EMULATOR_HOST names an emulator', 'unset STORAGE_EMULATOR_HOST');
+    const own = settings.origin.provider ? undefined : await kept();
+    if (own !== undefined) return own;
     const variable = 'GOOGLE_APPLICATION_CREDENTIALS';
     const named = env[variable] ?? '';
-    if (named !== '') return fromNamed(named, variable, `check ${variable}`);
+    if (named !== '') return await admitted('ambient', fromNamed(named, variable, `check ${variable}`));
     const signIn = 'sign in again: gcloud auth application-default login';
     const gcloud = fromFile(applicationDefault(env, home), 'gcloud', signIn);
-    if (gcloud !== undefined) return gcloud;
+    if (gcloud !== undefined) return await admitted('ambient', gcloud);
+    const late = settings.origin.provider ? await kept() : undefined;
+    if (late !== undefined) return late;
     const machine = endpoint.kind === 'google' ? await findMachine(env) : undefined;
-    return (
-      machine ??
-      nobody(
-        'no Google credentials were found',
-        'sign in: gcloud auth application-default login',
-        `or name a service account's key: dvc remote modify --local ${remote} credentialpath <key.json>`,
-        'or set GOOGLE_APPLICATION_CREDENTIALS',
-      )
+    if (machine !== undefined) return await admitted('ambient', machine);
+    return nobody(
+      'no Google credentials were found',
+      'sign in: gcloud auth application-default login',
+      `or name a service account's key: dvc remote modify --local ${remote} credentialpath <key.json>`,
+      'or set GOOGLE_APPLICATION_CREDENTIALS',
     );
   });
+}
+
+/** A key file's text in one line, as Git's helpers keep it. */
+function keptSource({ password }: Kept, { origin }: GsSettings, transport: Transport): TokenSource {
+  const name = `what Git's credential helpers keep for ${originUrl(origin)}`;
+  const hints = ['see which: git config --show-origin --get-all credential.helper (gitcredentials(7))'];
+  // A file that names where its secrets are sent counts only where this machine's own configuration names it.
+  const credential = parseCredential(password, { name: `in ${name}`, trusted: false });
+  return {
+    name: `${describe(credential)} in ${name}`,
+    hints,
+    quotaProject: projectOf(credential.quotaProject),
+    fetch: () => exchange(credential, scopes, transport),
+  };
 }
 
 const nobody = (...hints: readonly string[]): TokenSource => ({ name: 'nobody', hints, fetch: undefined });

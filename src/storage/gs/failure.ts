@@ -79,6 +79,7 @@ export function complaintError(
     });
   }
   if (status === 401 || status === 403) {
+    if (source.refusal !== undefined) return source.refusal;
     const whose = source.fetch === undefined ? [] : [`the credentials are ${source.name}`];
     return new HelperError('auth', `${action}: access denied (${detail})`, { hints: [...whose, ...source.hints] });
   }

@@ -1,9 +1,10 @@
 import { HelperError } from '../../model/error.ts';
+import { createOrigin, type Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
 import { isGoogle } from '../google/credential.ts';
 import { mayBePlain } from '../google/transport.ts';
-import type { StorageContext } from '../remote.ts';
+import type { LocateStorage, Surroundings } from '../remote.ts';
 import { seconds } from '../wire/seconds.ts';
 import { readTrust } from '../wire/trust.ts';
 
@@ -15,6 +16,7 @@ export interface GsSettings {
   /** What stands before every key: '' or `prefix/`. */
   readonly prefix: string;
   readonly endpoint: Endpoint;
+  readonly origin: Origin;
   readonly secure: boolean;
   /** PEM of the authorities to trust in place of the system's. */
   readonly ca: string | undefined;
@@ -43,16 +45,19 @@ export interface Endpoint {
 const serviceUrl = 'https://storage.googleapis.com';
 
 /** Reads what the options name (a file of authorities). Throws `config` for what cannot be. */
-export function readGsSettings(config: StorageConfig, context: StorageContext): GsSettings {
+export function readGsSettings(config: StorageConfig, context: Surroundings): GsSettings {
   const { options, committed } = config;
   const fail = (text: string, ...hints: string[]): HelperError =>
     new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
   const { endpoint, secure } = readEndpoint(config, context.env, fail);
+  const { bucket, prefix } = parseUrl(config.url, fail);
   return {
     remote: printable(config.name),
     displayUrl: displayUrl(config.url),
-    ...parseUrl(config.url, fail),
+    bucket,
+    prefix,
     endpoint,
+    origin: originOf(config, bucket, endpoint, secure),
     secure,
     ...readTrust(config, context),
     // DVC knows no limits for this kind of storage.
@@ -62,6 +67,17 @@ export function readGsSettings(config: StorageConfig, context: StorageContext): 
     // A path that came with the repository is never opened: it could name any file.
     credentialsFile: committed.has('credentialpath') ? undefined : options.credentialpath || undefined,
   };
+}
+
+/** Where a storage remote on Google Cloud is. Reads what `readGsSettings` reads, and throws as it does. */
+export const locateGs: LocateStorage = (config, surroundings) => readGsSettings(config, surroundings).origin;
+
+function originOf({ committed }: StorageConfig, bucket: string, endpoint: Endpoint, secure: boolean): Origin {
+  const { kind, host, path } = endpoint;
+  const named = kind === 'google' ? 'url' : 'endpointurl';
+  const namedBy = kind !== 'emulator' && committed.has(named) ? 'repository' : 'user';
+  const provider = kind === 'google' && secure;
+  return createOrigin(secure ? 'https' : 'http', host, `${path}/${bucket}`, { provider, namedBy });
 }
 
 type Fail = (text: string, ...hints: string[]) => HelperError;
@@ -79,8 +95,8 @@ function parseUrl(url: string, fail: Fail): { bucket: string; prefix: string } {
 
 /** The option, then the emulator of the environment as Google's libraries have it, then Google itself. */
 function readEndpoint(
-  { options, committed }: StorageConfig,
-  env: StorageContext['env'],
+  { options }: StorageConfig,
+  env: Surroundings['env'],
   fail: Fail,
 ): { endpoint: Endpoint; secure: boolean } {
   const named = options.endpointurl || undefined;
@@ -99,14 +115,13 @@ function readEndpoint(
     host: url.host,
     path: url.pathname.replace(/\/+$/, ''),
     kind: google ? 'google' : named === undefined ? 'emulator' : 'other',
-    barred: google ? undefined : barrier(url, named !== undefined && committed.has('endpointurl')),
+    barred: google ? undefined : barrier(url),
   } as const;
   return { endpoint, secure };
 }
 
 /** A token opens everything it is good for to whoever reads it. */
-function barrier(url: URL, committed: boolean): string | undefined {
-  if (committed) return 'only the repository names this endpoint, so it is shown no credentials';
+function barrier(url: URL): string | undefined {
   if (url.protocol === 'http:' && !mayBePlain(url.hostname))
     return 'the endpoint is not encrypted, so it is shown no credentials';
   return undefined;

@@ -34,6 +34,7 @@ export function answerError(
     });
   }
   if (status === 401 || status === 403 || status === 407) {
+    if (status !== 407 && settings.refusal !== undefined) return settings.refusal;
     return new HelperError('auth', `${action}: access denied (${status} to ${method})`, {
       hints: accessHints(status, settings, place),
     });

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { HelperError } from '../../model/error.ts';
+import { createOrigin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Guard, LocateStorage, SecretUse, Surroundings } from '../remote.ts';
 import { seconds } from '../wire/seconds.ts';
 import { readTrust } from '../wire/trust.ts';
 import type { WireSettings } from '../wire/wire.ts';
@@ -27,6 +28,10 @@ export interface HttpSettings extends WireSettings {
   /** A WebDAV server is often one with a thread for each connection, which is all of them for ten or twenty. */
   readonly connections: number;
   readonly login: Login;
+  /** Who set what `login` shows. */
+  readonly loginFrom: 'repository' | 'options';
+  /** Why there is no login although one is configured: it may not be shown here. */
+  readonly refusal?: HelperError;
   /** How an object is sent to a plain HTTP server. */
   readonly method: string;
   /** WebDAV; else plain HTTP, whose options are other ones. */
@@ -34,12 +39,15 @@ export interface HttpSettings extends WireSettings {
 }
 
 type Fault = (text: string, ...hints: string[]) => HelperError;
+const faultOf =
+  (config: StorageConfig): Fault =>
+  (text, ...hints) =>
+    new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
 
 /** Reads the files that options name. Throws `config` for what cannot be, `auth` for a password that is not there. */
-export function readHttpSettings(config: StorageConfig, context: StorageContext): HttpSettings {
+export function readHttpSettings(config: StorageConfig, context: Surroundings): HttpSettings {
   const { options } = config;
-  const fail: Fault = (text, ...hints) =>
-    new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
+  const fail = faultOf(config);
   const webdav = config.scheme.startsWith('webdav');
   const url = parseUrl(config.url, fail);
   const timeout = webdav ? seconds(options.timeout, 30) : undefined;
@@ -52,6 +60,7 @@ export function readHttpSettings(config: StorageConfig, context: StorageContext)
     webdav,
     connections: webdav ? 8 : 32,
     login: checkedLogin(login, fail),
+    loginFrom: loginFrom(config, url),
     method: readMethod(options.method, fail),
     secure: url.protocol === 'https:',
     ...readTrust(config, context),
@@ -72,7 +81,33 @@ function parseUrl(text: string, fail: Fault): URL {
   return url;
 }
 
+/** Where a storage remote over HTTP or WebDAV is. Throws `config` for a URL that cannot be. */
+export const locateHttp: LocateStorage = (config) => {
+  const { protocol, host, pathname } = parseUrl(config.url, faultOf(config));
+  const namedBy = config.committed.has('url') ? 'repository' : 'user';
+  return createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy });
+};
+
 type Options = StorageConfig['options'];
+
+/** The settings without what the guard does not let be shown. */
+export async function guardLogin(settings: HttpSettings, guard: Guard): Promise<HttpSettings> {
+  const { login, loginFrom: from, identity } = settings;
+  const uses: SecretUse[] = [];
+  if (login.kind !== 'none') uses.push({ from, shows: login.kind === 'digest' ? 'proof' : 'secret' });
+  if (identity !== undefined) uses.push({ from: 'options', shows: 'proof' });
+  for (const use of uses) {
+    const refusal = await guard.admit(use);
+    if (refusal !== undefined) return { ...settings, login: { kind: 'none' }, identity: undefined, refusal };
+  }
+  return settings;
+}
+
+function loginFrom({ options, committed }: StorageConfig, url: URL): HttpSettings['loginFrom'] {
+  const used = ['user', 'password', 'token'].filter((key) => options[key] !== undefined);
+  const all = url.username === '' ? used : [...used, 'url'];
+  return all.every((key) => committed.has(key)) ? 'repository' : 'options';
+}
 
 /** DVC's order: token, then user, then a header of one's own. */
 function webdavLogin(config: StorageConfig, url: URL, fail: Fault): Login {

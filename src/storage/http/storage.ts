@@ -5,14 +5,14 @@ import type { Entry, OpenStorage, Storage } from '../remote.ts';
 import { type Client, openClient } from './client.ts';
 import { downloadObject } from './download.ts';
 import { headObject, sendInPlace } from './object.ts';
-import { type HttpSettings, readHttpSettings } from './settings.ts';
+import { guardLogin, type HttpSettings, readHttpSettings } from './settings.ts';
 
 /**
  * A plain HTTP server: objects are asked for one by one and sent with the option `method`. It has no folders, so that an
  * object that is not there and a URL that leads nowhere look the same.
  */
 export const openHttpStorage: OpenStorage = async (config, context) => {
-  const settings = readHttpSettings(config, context);
+  const settings = await guardLogin(readHttpSettings(config, context), context.guard);
   const client = openClient(settings, context);
   const { displayUrl } = settings;
   return {

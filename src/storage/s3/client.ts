@@ -50,7 +50,7 @@ const none: readonly string[] = [];
 
 export function openClient(settings: S3Settings, context: StorageContext): Client {
   const wire = openWire(settings, openProxies(context));
-  const keychain = openKeychain(settings, context.env);
+  const keychain = openKeychain(settings, context);
   const repeat: Repeat = retrying(context.retry);
   const sign = openSigner();
   let region = settings.region ?? 'us-east-1';

@@ -1,6 +1,7 @@
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
+import type { Guard, SecretUse, StorageContext } from '../remote.ts';
 import type { AccessKeys, KeySettings, S3Settings } from './settings.ts';
 
 /** Keys to sign with, and what to tell when they do not open the door. */
@@ -12,6 +13,8 @@ export interface Identity {
   readonly hints: readonly string[];
   /** Milliseconds since 1970. */
   readonly expiresMs?: number | undefined;
+  /** Why there are no keys although the user has some: they may not be shown here. */
+  readonly refusal?: HelperError;
 }
 
 /** One lookup for all requests of a storage remote, renewed in time. */
@@ -28,10 +31,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 const marginMs = 5 * 60_000;
 
 /** @param patienceMs how long programs and services that make keys may take */
-export function openKeychain(settings: S3Settings, env: Env, patienceMs = 120_000): Keychain {
+export function openKeychain(
+  settings: S3Settings,
+  { env, guard }: Pick<StorageContext, 'env' | 'guard'>,
+  patienceMs = 120_000,
+): Keychain {
   let current: Promise<Identity> | undefined;
   let renewal: Promise<Identity> | undefined;
-  const lookup = openLookup(settings, env, patienceMs);
+  const lookup = openLookup(settings, env, guard, patienceMs);
   const refresh = async (used: Identity): Promise<Identity> => {
     renewal ??= lookup(true).finally(() => {
       renewal = undefined;
@@ -62,17 +69,26 @@ export function openKeychain(settings: S3Settings, env: Env, patienceMs = 120_00
 }
 
 /** The order of DVC and botocore: the remote's own keys, the environment, the profile, then whatever takes time. */
-function openLookup(settings: S3Settings, env: Env, patienceMs: number): (again: boolean) => Promise<Identity> {
+function openLookup(
+  settings: S3Settings,
+  env: Env,
+  guard: Guard,
+  patienceMs: number,
+): (again: boolean) => Promise<Identity> {
   const { keys } = settings;
   const chain = openChain(settings, env, patienceMs);
+  const admitted = async (from: SecretUse['from'], identity: Identity): Promise<Identity> => {
+    const refusal = await guard.admit({ from, shows: 'proof' });
+    return refusal === undefined ? identity : { keys: undefined, source: 'nowhere', hints: [], refusal };
+  };
   return async (again) => {
     const { profile } = keys;
     if (keys.explicit !== undefined) {
-      return {
+      return await admitted(keys.explicitFrom, {
         keys: keys.explicit,
         source: `the options of storage remote '${settings.remote}'`,
         hints: [`check them with: dvc config --local --list`],
-      };
+      });
     }
     if (keys.anonymous) {
       return {
@@ -85,26 +101,26 @@ function openLookup(settings: S3Settings, env: Env, patienceMs: number): (again:
     }
     const [id, secret] = [env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY];
     if (!keys.profileChosen && id && secret) {
-      return {
+      return await admitted('ambient', {
         keys: { id, secret, token: env.AWS_SESSION_TOKEN || undefined },
         source: 'the environment',
         hints: [
           'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or: aws sts get-caller-identity',
         ],
-      };
+      });
     }
     const said = profile.settings;
     if (!needsChain(keys) && said.aws_access_key_id && said.aws_secret_access_key && !again) {
-      return {
+      return await admitted('ambient', {
         keys: {
           id: said.aws_access_key_id,
           secret: said.aws_secret_access_key,
           token: said.aws_session_token || undefined,
         },
         ...profileSource(profile.name),
-      };
+      });
     }
-    return chain(again);
+    return await admitted('ambient', await chain(again));
   };
 }
 

@@ -94,6 +94,7 @@ export function complaintError(
     expired.test(code) ||
     /^(?:InvalidToken|AuthorizationHeaderMalformed|InvalidAccessKeyId|XAdminUserNotFound)$/.test(code)
   ) {
+    if (identity.refusal !== undefined) return identity.refusal;
     return new HelperError('auth', `${action}: access denied (${detail})`, {
       hints: [`the access keys come from ${identity.source}`, ...identity.hints],
     });

@@ -1,22 +1,16 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
+import type { Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { LocateStorage, Surroundings } from '../remote.ts';
 import { seconds } from '../wire/seconds.ts';
 import { readTrust } from '../wire/trust.ts';
+import { type Endpoint, originOf } from './origin.ts';
 import { type Profile, readProfile, type Section } from './profile.ts';
 
 export type Headers = readonly (readonly [name: string, value: string])[];
-
-interface Endpoint {
-  readonly secure: boolean;
-  /** With the port where it is not the scheme's own. */
-  readonly host: string;
-  /** Of the URL, without the slash at its end. */
-  readonly path: string;
-}
 
 /** Everything that configuration, environment and the AWS profile say about one S3 storage remote. */
 export interface S3Settings {
@@ -27,6 +21,7 @@ export interface S3Settings {
   readonly prefix: string;
   /** undefined: Amazon's own, by region. */
   readonly endpoint: Endpoint | undefined;
+  readonly origin: Origin;
   readonly secure: boolean;
   readonly region: string | undefined;
   readonly virtualHost: boolean;
@@ -48,6 +43,8 @@ export interface S3Settings {
 /** Where access keys may come from. */
 export interface KeySettings {
   readonly explicit: AccessKeys | undefined;
+  /** Who set `explicit`. */
+  readonly explicitFrom: 'repository' | 'options';
   readonly anonymous: boolean;
   readonly profile: Profile;
   /** Named by the storage remote itself: then keys in the environment are not meant. */
@@ -71,7 +68,7 @@ export function isRegion(text: string | undefined): text is string {
 }
 
 /** Reads what the options name (profile, CA file). Throws `config` for what cannot be. */
-export function readS3Settings(config: StorageConfig, context: StorageContext): S3Settings {
+export function readS3Settings(config: StorageConfig, context: Surroundings): S3Settings {
   const { options } = config;
   const env = (name: string): string | undefined => (context.env[name] === '' ? undefined : context.env[name]);
   const fail = fault(config);
@@ -90,7 +87,8 @@ export function readS3Settings(config: StorageConfig, context: StorageContext): 
     );
   }
   const said = profile.settings;
-  const endpoint = readEndpoint(options, env, said, fail);
+  const ambient = ambientEndpoints(env, said, fail);
+  const endpoint = options.endpointurl === undefined ? ambient[0] : parseEndpoint(options.endpointurl, fail);
   const region = options.region ?? env('AWS_REGION') ?? env('AWS_DEFAULT_REGION') ?? said.region;
   if (region !== undefined && !isRegion(region)) throw fail(`'${printable(region)}' is not a region`);
   const secure = endpoint?.secure ?? options.use_ssl?.toLowerCase() !== 'false';
@@ -103,6 +101,7 @@ export function readS3Settings(config: StorageConfig, context: StorageContext): 
     bucket,
     prefix,
     endpoint,
+    origin: originOf(config, bucket, endpoint, ambient, secure),
     secure,
     region,
     // A dot in the bucket's name would leave the reach of a wildcard certificate.
@@ -115,6 +114,9 @@ export function readS3Settings(config: StorageConfig, context: StorageContext): 
     createHeaders: createHeaders(options, fail),
     keys: {
       explicit,
+      explicitFrom: ['access_key_id', 'secret_access_key'].every((key) => config.committed.has(key))
+        ? 'repository'
+        : 'options',
       anonymous: options.allow_anonymous_login?.toLowerCase() === 'true',
       profile,
       profileChosen: chosen !== undefined,
@@ -122,6 +124,9 @@ export function readS3Settings(config: StorageConfig, context: StorageContext): 
     },
   };
 }
+
+/** Where a storage remote on S3 is. Reads what `readS3Settings` reads, and throws as it does. */
+export const locateS3: LocateStorage = (config, context) => readS3Settings(config, context).origin;
 
 type Fault = (text: string, ...hints: string[]) => HelperError;
 const fault =
@@ -140,7 +145,7 @@ function parseUrl(url: string, fail: Fault): { bucket: string; prefix: string } 
 }
 
 /** The user's own files. A path that came with the repository is never opened: it could name any file's parser. */
-function profileFiles(config: StorageConfig, context: StorageContext): { configFile: string; credentialsFile: string } {
+function profileFiles(config: StorageConfig, context: Surroundings): { configFile: string; credentialsFile: string } {
   const own = (key: string): string | undefined => (config.committed.has(key) ? undefined : config.options[key]);
   // DVC sets the variables from the options only where they are unset, so the environment comes first.
   return {
@@ -150,21 +155,18 @@ function profileFiles(config: StorageConfig, context: StorageContext): { configF
   };
 }
 
-function readEndpoint(
-  options: Section,
+/** Those that the user's environment and profile name, the one that counts first. */
+function ambientEndpoints(
   env: (name: string) => string | undefined,
   profile: Section,
   fail: Fault,
-): Endpoint | undefined {
-  const ignored = (env('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? profile.ignore_configured_endpoint_urls) === 'true';
-  const ambient = [
-    env('AWS_ENDPOINT_URL_S3'),
-    env('AWS_ENDPOINT_URL'),
-    profile['s3.endpoint_url'],
-    profile.endpoint_url,
-  ].find((value) => value !== undefined);
-  const text = options.endpointurl ?? (ignored ? undefined : ambient);
-  if (text === undefined) return undefined;
+): readonly Endpoint[] {
+  if ((env('AWS_IGNORE_CONFIGURED_ENDPOINT_URLS') ?? profile.ignore_configured_endpoint_urls) === 'true') return [];
+  const texts = [env('AWS_ENDPOINT_URL_S3'), env('AWS_ENDPOINT_URL'), profile['s3.endpoint_url'], profile.endpoint_url];
+  return texts.flatMap((text) => (text === undefined ? [] : [parseEndpoint(text, fail)]));
+}
+
+function parseEndpoint(text: string, fail: Fault): Endpoint {
   const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.username !== '' || url.password !== '' || url.search !== '') {
     throw fail(`'${displayUrl(text)}' is no endpoint URL`, "write 'https://host' or 'https://host:port'");

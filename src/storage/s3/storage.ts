@@ -4,7 +4,7 @@ import { printable } from '../../report/printable.ts';
 import { isKey, requireKey } from '../key.ts';
 import { type Budget, openBudget } from '../parts/budget.ts';
 import { downloadObject, type RangeCall } from '../parts/download.ts';
-import type { Entry, OpenStorage, Storage } from '../remote.ts';
+import type { Entry, OpenStorage, SecretUse, Storage } from '../remote.ts';
 import { encodePart } from '../wire/encode.ts';
 import { textOf, type WireResponse } from '../wire/request.ts';
 import { type Client, openClient } from './client.ts';
@@ -20,10 +20,14 @@ const memory: Budget = openBudget(64 * 1024 * 1024);
 // Of a range: absent, changed, beyond the end. Of a version also 405: it is a mark of deletion.
 const expects = [404, 412, 416];
 const expectsOfVersion = [...expects, 405];
+const ownKey: SecretUse = { from: 'options', shows: 'secret' };
 
 /** Amazon S3 and what speaks its language. Object names are DVC's: the URL's path, a slash, the key. */
 export const openS3Storage: OpenStorage = async (config, context) => {
   const settings = readS3Settings(config, context);
+  // The customer's own encryption key is a part of every request, and there is no doing without it.
+  const refusal = settings.objectHeaders.length > 0 ? await context.guard.admit(ownKey) : undefined;
+  if (refusal !== undefined) throw refusal;
   const client = openClient(settings, context);
   const stat = openStat(settings, client);
   const { createHeaders, objectHeaders } = settings;

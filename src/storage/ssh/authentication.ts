@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import ssh2, { type AnyAuthMethod, type AuthenticationType, type ParsedKey, type SignCallback } from 'ssh2';
 import { printable } from '../../report/printable.ts';
+import type { Guard, SecretUse } from '../remote.ts';
 import type { ClientConfig } from './client-config.ts';
 import type { SshSettings } from './settings.ts';
 
@@ -19,10 +20,15 @@ export interface Authentication {
  * keyboard-interactive. Where a key file, passphrase or password is configured, only such methods, as in DVC.
  * Never asks anybody.
  */
-export async function prepareAuthentication(settings: SshSettings, config: ClientConfig): Promise<Authentication> {
+export async function prepareAuthentication(
+  settings: SshSettings,
+  config: ClientConfig,
+  guard: Guard,
+): Promise<Authentication> {
   const { password, keyfile, passphrase } = settings;
   const username = config.user;
   const byKey = password === undefined || keyfile !== undefined || passphrase !== undefined;
+  await admit(guard, { password: password === undefined ? undefined : settings.passwordFrom, byKey });
   const keys = byKey ? await collectKeys(settings, config) : { methods: [], hints: [] };
   const methods: Attempt[] = [...keys.methods, ...(password === undefined ? [] : passwordMethods(username, password))];
   // The first answer tells which methods the server knows (RFC 4252, 5.2).
@@ -42,6 +48,20 @@ export async function prepareAuthentication(settings: SshSettings, config: Clien
     tried: () => (tried.length === 0 ? 'nothing to show it' : `tried ${[...new Set(tried)].join(', ')}`),
     hints: [...keys.hints, ...hintsFor(settings, methods.length === 0)],
   };
+}
+
+/** There is no way in without: the refusal is thrown. A key proves itself to hosts only that known_hosts vouches for. */
+async function admit(
+  guard: Guard,
+  { password, byKey }: { readonly password: SecretUse['from'] | undefined; readonly byKey: boolean },
+): Promise<void> {
+  const uses: SecretUse[] = [];
+  if (byKey) uses.push({ from: 'credential', shows: 'proof' });
+  if (password !== undefined) uses.push({ from: password, shows: 'secret' });
+  for (const use of uses) {
+    const refusal = await guard.admit(use);
+    if (refusal !== undefined) throw refusal;
+  }
 }
 
 const agentPatienceMs = 10_000;

@@ -39,7 +39,7 @@ export async function connectSsh(
   const action = `cannot connect to '${settings.displayUrl}'`;
   const files = config.knownHostsFiles.flatMap(readKnownHosts);
   const host = findHost(files, config.knownAs);
-  const authentication = await prepareAuthentication(settings, config);
+  const authentication = await prepareAuthentication(settings, config, context.guard);
   const limitMs = Math.min(config.connectMs ?? connectMs, settings.stallMs);
   operation.signal.throwIfAborted();
   const { socket, lastWords } = await openSocket(config, context, action, limitMs, operation);

@@ -1,6 +1,8 @@
 import { HelperError } from '../../model/error.ts';
+import { createOrigin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
+import type { LocateStorage } from '../remote.ts';
 
 /** A storage remote `ssh://[user@]host[:port]/path` and DVC's options for it; what is undefined ssh's configuration says. */
 export interface SshSettings {
@@ -17,6 +19,8 @@ export interface SshSettings {
   readonly keyfile: string | undefined;
   readonly passphrase: string | undefined;
   readonly password: string | undefined;
+  /** Who set it. */
+  readonly passwordFrom: 'repository' | 'options';
   readonly allowAgent: boolean;
   /** `ask_password` or `ask_passphrase`, where it is set and has to be refused. */
   readonly asks: readonly string[];
@@ -35,7 +39,7 @@ const defaults = { stallSeconds: 60, longestSeconds: 600, sessions: 4, mostSessi
 
 /** Throws `config` for what cannot be, `unsupported` for an option that this program does not serve. */
 export function readSshSettings(config: StorageConfig): SshSettings {
-  const { options, committed } = config;
+  const { options } = config;
   const name = printable(config.name);
   const fail = (what: string, ...hints: string[]): HelperError =>
     new HelperError('config', `storage remote '${name}': ${what}`, { hints });
@@ -55,9 +59,6 @@ export function readSshSettings(config: StorageConfig): SshSettings {
   const [, urlUser, urlPassword] = /^([^:]*)(?::(.*))?$/s.exec(userInformation ?? '') ?? [];
   const user = options.user || urlUser || undefined;
   if (user !== undefined && !userPattern.test(user)) throw fail(`'${printable(user)}' cannot be the name of a user`);
-  // Committed, a password is meant for the place that was committed beside it and for no other.
-  const secret = (key: string): string | undefined =>
-    committed.has(key) && !committed.has('url') ? undefined : options[key] || undefined;
   return {
     name,
     displayUrl: displayUrl(config.url),
@@ -66,14 +67,23 @@ export function readSshSettings(config: StorageConfig): SshSettings {
     port: readPort(options.port || urlPort, fail),
     path: path.replace(/\/+$/, ''),
     keyfile: options.keyfile || undefined,
-    passphrase: secret('passphrase'),
-    password: secret('password') ?? (urlPassword || undefined),
+    passphrase: options.passphrase || undefined,
+    password: options.password || urlPassword || undefined,
+    passwordFrom: config.committed.has(options.password ? 'password' : 'url') ? 'repository' : 'options',
     allowAgent: options.allow_agent !== 'false',
     asks: ['ask_password', 'ask_passphrase'].filter((key) => options[key] === 'true'),
     stallMs: 1000 * within(options.timeout, 1, defaults.longestSeconds, defaults.stallSeconds),
     sessions: within(options.max_sessions, 1, defaults.mostSessions, defaults.sessions),
   };
 }
+
+/** Where a storage remote over SSH is: the host as written, which ssh_config(5) may know better. Throws as `readSshSettings`. */
+export const locateSsh: LocateStorage = (config) => {
+  const { host, port, path } = readSshSettings(config);
+  const address = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
+  const namedBy = config.committed.has('url') ? 'repository' : 'user';
+  return createOrigin('ssh', address, path, { provider: false, namedBy });
+};
 
 function readPort(text: string | undefined, fail: (what: string) => HelperError): number | undefined {
   if (text === undefined || text === '') return undefined;

@@ -2,7 +2,7 @@ import { HelperError } from '../../model/error.ts';
 import { openClient } from '../http/client.ts';
 import { downloadObject } from '../http/download.ts';
 import { headObject } from '../http/object.ts';
-import { readHttpSettings } from '../http/settings.ts';
+import { guardLogin, readHttpSettings } from '../http/settings.ts';
 import { requireKey } from '../key.ts';
 import type { Entry, OpenStorage, Storage } from '../remote.ts';
 import { openFolders } from './folders.ts';
@@ -11,7 +11,7 @@ import { openUpload } from './upload.ts';
 
 /** A folder on a WebDAV server (RFC 4918). Objects are sent under another name and moved to their own. */
 export const openWebdavStorage: OpenStorage = async (config, context) => {
-  const settings = readHttpSettings(config, context);
+  const settings = await guardLogin(readHttpSettings(config, context), context.guard);
   const client = openClient(settings, context);
   const folders = openFolders(settings, client, context.createBase === true);
   const { displayUrl } = settings;

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
-import type { StorageContext } from '../remote.ts';
+import type { Surroundings } from '../remote.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -11,7 +11,7 @@ type Configuration = (key: string) => string | undefined;
 /** The forward proxy for a host; undefined: none, it is spoken to directly. */
 export type Proxies = (secure: boolean, host: string) => URL | undefined;
 
-export function openProxies({ env, configuration }: StorageContext): Proxies {
+export function openProxies({ env, configuration }: Surroundings): Proxies {
   return (secure, host) => parseProxy(secure, host, env, configuration);
 }
 

@@ -3,7 +3,7 @@ import { rootCertificates } from 'node:tls';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { printable } from '../../report/printable.ts';
-import type { StorageContext } from '../remote.ts';
+import type { Surroundings } from '../remote.ts';
 
 export interface Trust {
   /** PEM of the authorities to trust in place of Node's; undefined: Node's, with those of NODE_EXTRA_CA_CERTS. */
@@ -22,7 +22,7 @@ interface Bundle {
  * authorities. Git's (GIT_SSL_CAINFO, http.sslCAInfo) and SSL_CERT_FILE come on top of them: Git means its own server by
  * it, and storage is often another. Throws `config` for a file that cannot be read.
  */
-export function readTrust(config: StorageConfig, context: StorageContext, bundle?: Bundle): Trust {
+export function readTrust(config: StorageConfig, context: Surroundings, bundle?: Bundle): Trust {
   const verify = config.options.ssl_verify;
   const word = verify?.toLowerCase();
   if (word === 'false') return { ca: undefined, verifyTls: false };

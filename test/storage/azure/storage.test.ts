@@ -6,6 +6,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { openAzureStorage } from '../../../src/storage/azure/storage.ts';
 import type { ReadOperation, Storage } from '../../../src/storage/remote.ts';
 import { failsWith, listAll, operation, readAll } from '../../conformance/storage.ts';
+import { anyGuard } from '../../kit/trusting.ts';
 
 let server: Server;
 let answer: (request: IncomingMessage, response: ServerResponse, url: URL) => void;
@@ -29,7 +30,10 @@ async function using(work: (storage: Storage) => Promise<void>): Promise<void> {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/team`;
   const options = { connection_string: `AccountName=team;AccountKey=c2VjcmV0;BlobEndpoint=${endpoint}` };
   const config = { name: 'store', scheme: 'azure', url: 'azure://data/p', options, committed: new Set<string>() };
-  const storage = await openAzureStorage(config, { env: {}, home: '/nonexistent', retry: { tries: 1 } });
+  const storage = await openAzureStorage(config, {
+    ...{ env: {}, home: '/nonexistent', guard: anyGuard },
+    retry: { tries: 1 },
+  });
   try {
     await work(storage);
   } finally {

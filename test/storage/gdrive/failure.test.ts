@@ -15,6 +15,7 @@ const robot: DriveCredentials = {
   },
   accessToken: undefined,
   source: 'here',
+  from: 'options',
 };
 const failures = openFailures(readDriveSettings(config, { env: {}, home: '/nonexistent' }), robot);
 

@@ -50,7 +50,7 @@ function service(items: readonly Item[]) {
   const files = openFiles(client, 'drive', () => undefined);
   const config = { name: 's', scheme: 'gdrive', url: 'gdrive://top', options: {}, committed: new Set<string>() };
   const context = { env: {}, home: '/nonexistent' };
-  const folders = openFolders(readDriveSettings(config, context), client, files, context);
+  const folders = openFolders(readDriveSettings(config, context), client, files, {});
   return { asked, files, folders };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readDriveSettings } from '../../../src/storage/gdrive/settings.ts';
+import { originUrl } from '../../../src/model/origin.ts';
+import { locateDrive, readDriveSettings } from '../../../src/storage/gdrive/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
 
 const read = (url: string, options: Record<string, string> = {}, env: Record<string, string> = {}) =>
@@ -37,4 +38,20 @@ test('patience is what Git is told, within bounds', () => {
   assert.equal(read('gdrive://root', {}, { GIT_HTTP_LOW_SPEED_TIME: '5' }).stallMs, 5000);
   assert.equal(read('gdrive://root', {}, { GIT_HTTP_LOW_SPEED_TIME: '0' }).stallMs, 1000);
   assert.equal(read('gdrive://root', {}, { GIT_HTTP_LOW_SPEED_TIME: 'soon' }).stallMs, 60_000);
+});
+
+test("where tokens go is Google's own, whoever names the folder", () => {
+  const at = (committed: string[]) =>
+    locateDrive(
+      { name: 'store', scheme: 'gdrive', url: 'gdrive://1-a_Bc/x/y', options: {}, committed: new Set(committed) },
+      { env: {}, home: '/nonexistent' },
+    );
+  for (const [committed, namedBy] of [
+    [['url'], 'repository'],
+    [[], 'user'],
+  ] as const) {
+    const origin = at([...committed]);
+    assert.equal(originUrl(origin), 'https://www.googleapis.com/1-a_Bc');
+    assert.deepEqual([origin.provider, origin.namedBy], [true, namedBy]);
+  }
 });

@@ -10,6 +10,7 @@ import type { Retry } from '../../../src/storage/remote.ts';
 import { openClient } from '../../../src/storage/s3/client.ts';
 import { readS3Settings } from '../../../src/storage/s3/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
+import { anyGuard } from '../../kit/trusting.ts';
 
 const mib = 1 << 20;
 let server: Server;
@@ -49,7 +50,8 @@ async function download(
     allow_anonymous_login: 'true',
     read_timeout: '1',
   };
-  const context = { env: {}, home: '/nonexistent', retry: { onRetry: (each: Retry) => void retries.push(each) } };
+  const retry = { onRetry: (each: Retry) => void retries.push(each) };
+  const context = { env: {}, home: '/nonexistent', guard: anyGuard, retry };
   const config = { name: 'store', scheme: 's3', url: 's3://bucket', options, committed: new Set<string>() };
   const client = openClient(readS3Settings(config, context), context);
   const { signal } = new AbortController();

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { openKeychain } from '../../../src/storage/s3/credentials.ts';
 import { readS3Settings } from '../../../src/storage/s3/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
+import { anyGuard } from '../../kit/trusting.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'dvcexp-keys-'));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -21,5 +22,8 @@ test('a credential_process that takes for ever, as one that asks does, is given 
     { name: 'store', scheme: 's3', url: 's3://bucket/x', options, committed: new Set() },
     { env, home },
   );
-  await assert.rejects(openKeychain(settings, env, 300).get(), failsWith('auth', /no answer within 0\.3 s/));
+  await assert.rejects(
+    openKeychain(settings, { env, guard: anyGuard }, 300).get(),
+    failsWith('auth', /no answer within 0\.3 s/),
+  );
 });

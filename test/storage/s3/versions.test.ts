@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { openStorage } from '../../../src/storage/open.ts';
 import { failsWith, operation, readAll } from '../../conformance/storage.ts';
+import { trusting } from '../../kit/trusting.ts';
 
 /** Answers that Amazon gives and SeaweedFS does not: status and code by version. */
 const answers: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
@@ -33,7 +34,7 @@ test('what Amazon says of versions that cannot be read', async () => {
   const endpointurl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const options = { endpointurl, allow_anonymous_login: 'true', version_aware: 'true' };
   const config = { name: 'store', scheme: 's3', url: 's3://bucket/x', options, committed: new Set<string>() };
-  const storage = await openStorage(config, { env: {}, home: '/nonexistent' });
+  const storage = await openStorage(config, { env: {}, home: '/nonexistent', judge: trusting });
   const read = (version: string): Promise<Buffer> => readAll(storage, 'a b', { ...operation, version });
   try {
     for (const version of ['mark', 'alien', 'gone']) await assert.rejects(read(version), failsWith('missing'), version);

@@ -4,12 +4,12 @@ import type { StorageConfig } from '../../../src/model/storage-config.ts';
 import { readSshSettings } from '../../../src/storage/ssh/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
 
-const config = (url: string, options: Record<string, string> = {}, committed: string[] = []): StorageConfig => ({
+const config = (url: string, options: Record<string, string> = {}): StorageConfig => ({
   name: 'store',
   scheme: 'ssh',
   url,
   options,
-  committed: new Set(committed),
+  committed: new Set(),
 });
 
 test('the parts of a URL, and options over them', () => {
@@ -41,12 +41,4 @@ test('what would reach a command line as more than a name is refused', () => {
   }
   assert.throws(() => readSshSettings(config('ssh://h/y', { user: 'a|b' })), failsWith('config', /name of a user/));
   assert.throws(() => readSshSettings(config('ssh://h/y', { gss_auth: 'true' })), failsWith('unsupported', /gss_auth/));
-});
-
-test('a committed password goes to the place that was committed beside it and nowhere else', () => {
-  const options = { password: 'secret', passphrase: 'phrase' };
-  const theirs = readSshSettings(config('ssh://h/y', options, ['password', 'passphrase', 'url']));
-  assert.deepEqual([theirs.password, theirs.passphrase], ['secret', 'phrase']);
-  const moved = readSshSettings(config('ssh://h/y', options, ['password', 'passphrase']));
-  assert.deepEqual([moved.password, moved.passphrase], [undefined, undefined]);
 });

@@ -1,0 +1,104 @@
+import { BlockList, isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+
+/**
+ * Where the requests of one storage remote go. It, and not the storage remote's URL, is what secrets are kept for and
+ * trust is judged by: `s3://data` says nothing about the endpoint that gets the request.
+ */
+export interface Origin {
+  /** `https`, `http`, `ssh`; `file` for a directory of this machine. */
+  readonly protocol: string;
+  /** `host` or `host:port`, canonical, without the protocol's own port; '' for `file`. */
+  readonly host: string;
+  /** Bucket, container or root folder, percent-encoded, no slash at either end; '' for none. */
+  readonly path: string;
+  /** The service of the provider that the storage remote's kind is named after, over TLS. */
+  readonly provider: boolean;
+  /** `user`: the machine's own layers of configuration, or the environment; a clone cannot write those. */
+  readonly namedBy: 'user' | 'repository';
+}
+
+const ownPorts: Readonly<Record<string, string>> = { http: '80', https: '443', ssh: '22' };
+
+/**
+ * @param address host with or without port, as people write it; '' for `file`
+ * @param path not encoded
+ */
+export function createOrigin(
+  protocol: string,
+  address: string,
+  path: string,
+  more: Pick<Origin, 'provider' | 'namedBy'>,
+): Origin {
+  const parts = path.split('/').filter((part) => part !== '');
+  return { protocol, host: canonicalHost(address, protocol), path: parts.map(encode).join('/'), ...more };
+}
+
+/** As Git writes it where a URL is part of a key: `https://host/bucket`, `file:///path`. Safe to print. */
+export function originUrl({ protocol, host, path }: Origin): string {
+  return `${protocol}://${host}${path === '' && host !== '' ? '' : `/${path}`}`;
+}
+
+/** Everything but unreserved characters (RFC 3986, 2.3), so that a URL is one word for Git, shells and people. */
+function encode(part: string): string {
+  return encodeURIComponent(part.replace(/\p{Surrogate}/gu, '\ufffd')).replace(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+/** Lower case, punycode, no dot at the end, no port that the protocol has anyway, IPv6 in brackets. */
+function canonicalHost(address: string, protocol: string): string {
+  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*))(?::([0-9]+))?$/s.exec(address) ?? [];
+  const name = (bracketed ?? plain).toLowerCase().replace(/\.$/, '');
+  const ascii = name.includes(':') ? `[${isIP(name) === 6 ? name : encode(name)}]` : asciiName(name);
+  return port === undefined || port === ownPorts[protocol] ? ascii : `${ascii}:${Number(port)}`;
+}
+
+function asciiName(name: string): string {
+  const ascii = domainToASCII(name);
+  return /^[\w.-]+$/.test(ascii) ? ascii : encode(name);
+}
+
+/** The name or address in `host` or `host:port`, without brackets. */
+function nameIn(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8, 'ipv4');
+loopback.addAddress('::1', 'ipv6');
+
+/** This machine, by its name or address alone: nothing is looked up. */
+export function isLoopback({ host }: Pick<Origin, 'host'>): boolean {
+  const name = nameIn(host);
+  return isWithin(loopback, name) || /(?:^|\.)localhost$/.test(name);
+}
+
+// Link-local addresses and the few others at which clouds hand out secrets of the machine to whoever asks.
+const metadata = new BlockList();
+metadata.addSubnet('169.254.0.0', 16, 'ipv4');
+metadata.addAddress('100.100.100.200', 'ipv4');
+metadata.addAddress('192.0.0.192', 'ipv4');
+metadata.addSubnet('fe80::', 10, 'ipv6');
+metadata.addAddress('fd00:ec2::254', 'ipv6');
+metadata.addAddress('fd20:ce::254', 'ipv6');
+
+/** The metadata service of a cloud, where no storage is. */
+export function isMetadataService({ host }: Pick<Origin, 'host'>): boolean {
+  const name = nameIn(host);
+  return (
+    isWithin(metadata, name) || /^(?:metadata(?:\.google\.internal)?|instance-data(?:\.ec2\.internal)?)$/.test(name)
+  );
+}
+
+function isWithin(list: BlockList, name: string): boolean {
+  const version = isIP(name);
+  // An IPv4 address in IPv6 clothes is found in the list of the former.
+  return version !== 0 && list.check(name, version === 4 ? 'ipv4' : 'ipv6');
+}
+
+/** Does whoever listens on the way see what is sent? */
+export function isCleartext(origin: Origin): boolean {
+  return origin.protocol === 'http' && !isLoopback(origin);
+}
