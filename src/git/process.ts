@@ -199,6 +199,7 @@ export function startProcess(command: string, args: readonly string[], options: 
       terminate(child);
       stdout.destroy();
       await ended.catch(() => undefined);
+      child.stderr?.destroy();
     },
   };
 }
@@ -247,6 +248,9 @@ export async function runGit(args: readonly string[], options: RunOptions): Prom
   const child = start(args, { ...options, stderr: options.stderr ?? 'collect' });
   child.stdin.end(options.input ?? '');
   let stdout: Buffer;
+  // A program that Git has started may hold the pipe open longer than Git lives.
+  const letGo = (): void => void child.stdout.destroy();
+  options.signal?.addEventListener('abort', letGo, { once: true });
   try {
     stdout = await collect(child.stdout, options.maxBytes ?? gitDefaults.maxBytes, what);
   } catch (error) {
@@ -257,6 +261,7 @@ export async function runGit(args: readonly string[], options: RunOptions): Prom
       ? error
       : new HelperError('io', `${what} broke off`, { cause: error });
   }
+  options.signal?.removeEventListener('abort', letGo);
   const code = await child.ended;
   const stderr = child.stderrText();
   const { accept = [0] } = options;

@@ -5,9 +5,11 @@ import type { GitOid } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Settings } from '../model/settings.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
+import { printable } from '../report/printable.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
-import type { Retry, Storage } from '../storage/remote.ts';
+import type { CredentialSource, Retry, Storage } from '../storage/remote.ts';
+import { openCredentials } from '../trust/credentials.ts';
 import { openJudge, type RepositoryJudge } from '../trust/judge.ts';
 import type { UrlSettings } from '../trust/pins.ts';
 import { askTerminal, hasTerminal } from '../trust/terminal.ts';
@@ -79,13 +81,25 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     warn: (warning) => voice.warn(warning),
   });
   const opened = new Map<string, Promise<Storage>>();
+  const git = { ...context, signal: operation.signal };
+  const credentials = openCredentials({
+    git,
+    platform: context.platform,
+    configuration: context.configuration,
+    aside: (line, work) =>
+      voice.pause(() => {
+        // Also where Git is told to be quiet: it says what the question is about.
+        context.stderr(`${printable(line)}\n`);
+        return work();
+      }),
+  });
   let judge: RepositoryJudge | undefined;
   // One for the session, which moves one way: what the user answers counts for all of it.
   const judgeFor = ({ direction, commits, onlyLooks = false }: Way): RepositoryJudge => {
     judge ??= openJudge({
       direction,
       surroundings: context,
-      git: { ...context, signal: operation.signal },
+      git,
       settings: context.urlSettings,
       workTree: location.workTree,
       familiar: () => familiarRemotes(commits, repository, projects),
@@ -134,6 +148,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
             judge: judgeFor(way),
+            credentials: way.onlyLooks === true ? withoutAsking(credentials) : credentials,
           });
           opened.set(identity, storage);
           return storage;
@@ -143,8 +158,14 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     async close() {
       await repository.close();
       await Promise.allSettled([...opened.values()].map(async (storage) => (await storage).close()));
+      await credentials.settle();
     },
   };
+}
+
+/** What helpers have, and no question to the user. */
+function withoutAsking(credentials: CredentialSource): CredentialSource {
+  return { ...credentials, ask: async () => undefined, canAsk: false };
 }
 
 /** Asks yes or no, where a person reads along and Git may ask too; else undefined. */

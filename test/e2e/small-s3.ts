@@ -8,6 +8,8 @@ export interface SmallS3 {
   readonly seen: { readonly line: string; readonly headers: IncomingHttpHeaders }[];
   /** By `/bucket/key`. */
   readonly objects: Map<string, Buffer>;
+  /** While it is set only requests of these key IDs are served; who signs nothing has the ID ''. */
+  accepts: ReadonlySet<string> | undefined;
   /** Answered instead of the objects while it is set. */
   failure: { readonly status: number; readonly code: string } | undefined;
   close(): Promise<void>;
@@ -21,7 +23,9 @@ export async function openSmallS3(): Promise<SmallS3> {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      if (s3.failure === undefined) answer(request, response, Buffer.concat(chunks), objects);
+      const id = /Credential=([^/]*)/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      if (s3.accepts?.has(id) === false) refuse(response, 403, id === '' ? 'AccessDenied' : 'InvalidAccessKeyId');
+      else if (s3.failure === undefined) answer(request, response, Buffer.concat(chunks), objects);
       else refuse(response, s3.failure.status, s3.failure.code);
     });
   });
@@ -30,6 +34,7 @@ export async function openSmallS3(): Promise<SmallS3> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     objects,
+    accepts: undefined,
     failure: undefined,
     close: () =>
       new Promise((resolve) => {

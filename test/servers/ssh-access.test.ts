@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import ssh2 from 'ssh2';
 import type { Storage } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, operation } from '../conformance/storage.ts';
+import { startPasswordServer } from '../kit/password-server.ts';
 import { makeKey, makeSshHome, openSsh, type Sshd, type SshHome, startSftpServer } from '../kit/sshd.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'dvcexp-ssh-access-'));
@@ -126,7 +125,7 @@ test('a key that the server does not know', async () => {
   await refused(openSsh(home, url(), { keyfile: keys('stranger') }), tried);
   await refused(openSsh(home, url(), { keyfile: keys('absent') }), /key file '.*absent' cannot be read/);
   await refused(openSsh(home, url(), {}), /nothing to show it[\s\S]*ssh-add/);
-  await refused(openSsh(home, url(), { ask_password: 'true' }), /'ask_password' is not served/);
+  await refused(openSsh(home, url(), { ask_password: 'true' }), /'ask_password' is set, and nobody can be asked here/);
 });
 
 test('a key with a passphrase: from the options or from an agent, never asked for', async () => {
@@ -196,12 +195,12 @@ test('without OpenSSH on this machine its defaults count', async () => {
 });
 
 test('a password, by itself or as the answer to a hidden question, and to no other', async () => {
-  for (const [methods, prompts, lets] of [
-    [['password'], [], true],
-    [['keyboard-interactive'], [{ prompt: 'Password: ', echo: false }], true],
-    [['keyboard-interactive'], [{ prompt: 'Code: ', echo: true }], false],
+  for (const [method, prompts, lets] of [
+    ['password', [], true],
+    ['keyboard-interactive', [{ prompt: 'Password: ', echo: false }], true],
+    ['keyboard-interactive', [{ prompt: 'Code: ', echo: true }], false],
     [
-      ['keyboard-interactive'],
+      'keyboard-interactive',
       [
         { prompt: 'Old: ', echo: false },
         { prompt: 'New: ', echo: false },
@@ -209,33 +208,9 @@ test('a password, by itself or as the answer to a hidden question, and to no oth
       false,
     ],
   ] as const) {
-    const given: string[] = [];
-    const server = new ssh2.Server({ hostKeys: [readFileSync(hostKey())] }, (client) => {
-      client.on('error', () => undefined);
-      client.on('authentication', (context) => {
-        const judge = (answer: string): void => {
-          given.push(answer);
-          if (answer === 'secret') context.accept();
-          else context.reject([...methods]);
-        };
-        if (context.method === 'password' && methods[0] === 'password') judge(context.password);
-        else if (context.method === 'keyboard-interactive' && methods[0] === context.method) {
-          context.prompt([...prompts], (all) => judge(all.join()));
-        } else context.reject([...methods]);
-      });
-      client.on('session', (accept) => {
-        accept().on('sftp', (ready) => {
-          const sftp = ready();
-          sftp.on(
-            'STAT',
-            (id, path) => void (path === '/' ? sftp.attrs(id, { mode: 0o40755 } as never) : sftp.status(id, 2)),
-          );
-        });
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const server = await startPasswordServer(hostKey(), method, prompts);
     try {
-      const { port } = server.address() as AddressInfo;
+      const { port, given } = server;
       const home = freshHome(false);
       home.trust(port, hostKey());
       const opened = openSsh(home, `ssh://somebody@127.0.0.1:${port}/`, { password: 'secret' });

@@ -5,8 +5,8 @@ import { BodyError, type WireRequest, type WireResponse, type WireStream } from 
 import { resend } from '../wire/resend.ts';
 import { openWire, type Wire } from '../wire/wire.ts';
 import type { Call } from './call.ts';
-import { openDigest } from './digest.ts';
 import { answerError, brokenError } from './failure.ts';
+import { openLogin } from './login.ts';
 import { follow, type Place } from './redirect.ts';
 import type { HttpSettings } from './settings.ts';
 
@@ -28,11 +28,13 @@ type Send<A> = (wire: Wire, request: WireRequest, signal: AbortSignal) => Promis
 
 const questions = ['GET', 'HEAD', 'PROPFIND'];
 const mostRedirects = 5;
+/** A challenge, a newer one, and some passwords that were mistyped. */
+const mostRefusals = 6;
 
 export function openClient(settings: HttpSettings, context: StorageContext): Client {
   const wires = openWires(settings, context);
   const repeat = retrying(context.retry);
-  const login = openLogin(settings);
+  const login = openLogin(settings, context);
   const home: Place = { secure: settings.secure, host: settings.host };
 
   const once = async <A extends Answer>(
@@ -43,19 +45,22 @@ export function openClient(settings: HttpSettings, context: StorageContext): Cli
   ): Promise<A> => {
     let place: Place = home;
     let path = call.path ?? pathOf(settings, call.key);
-    for (let [redirects, challenges] = [0, 0]; ; ) {
+    await login.ready({ signal });
+    for (let [redirects, refusals] = [0, 0]; ; ) {
       const own = place.secure === home.secure && place.host === home.host;
-      const proof = own ? login.prove(call.method, path) : [];
-      const request = wireRequest(call, place.host, path, proof);
+      const proof = own ? login.prove(call.method, path) : undefined;
+      const request = wireRequest(call, place.host, path, proof?.headers ?? []);
       const answer = await exchange(() => send(wires.to(place, own), request(), signal), call, settings, signal);
       const { status } = answer;
-      if ((status >= 200 && status < 300) || call.expects?.includes(status) === true) return answer;
+      const fulfilled = status >= 200 && status < 300;
+      if (fulfilled && proof !== undefined) login.accepted(proof);
+      if (fulfilled || call.expects?.includes(status) === true) return answer;
       discard(answer);
-      if (status === 401 && own && challenges++ < 3 && login.challenged(answer.headers['www-authenticate'], proof)) {
+      if (proof !== undefined && refusals++ < mostRefusals && (await login.refused(answer, proof, { signal })))
         continue;
-      }
       const target = questions.includes(call.method) ? follow(answer, place, path) : undefined;
-      if (target === undefined || redirects++ >= mostRedirects) throw answerError(call, answer, settings, place);
+      if (target === undefined || redirects++ >= mostRedirects)
+        throw answerError(call, answer, { ...settings, refusal: settings.refusal ?? login.refusal }, place);
       ({ place, path } = target);
     }
   };
@@ -146,32 +151,5 @@ function openWires(settings: HttpSettings, context: StorageContext): Wires {
     close() {
       for (const wire of opened.values()) wire.close();
     },
-  };
-}
-
-interface Credentials {
-  /** Headers, names and values in turn. */
-  prove(method: string, path: string): readonly string[];
-  /** A 401 came to what was proven by `proof`: true when there is a better one now. */
-  challenged(challenge: string | undefined, proof: readonly string[]): boolean;
-}
-
-function openLogin({ login }: HttpSettings): Credentials {
-  if (login.kind === 'none') return { prove: () => [], challenged: () => false };
-  if (login.kind === 'header') return { prove: () => [login.name, login.value], challenged: () => false };
-  const { kind, user, password } = login;
-  const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  if (kind === 'basic') return { prove: () => ['authorization', basic], challenged: () => false };
-  const digest = openDigest(user, password);
-  const first = kind === 'either' ? ['authorization', basic] : [];
-  return {
-    prove(method, path) {
-      const answer = digest.answer(method, path);
-      return answer === undefined ? first : ['authorization', answer];
-    },
-    challenged: (challenge, [, sent]) =>
-      // A server that takes Basic has already refused this password.
-      !(kind === 'either' && /\bBasic\b/i.test(challenge ?? '')) &&
-      digest.take(challenge, sent === undefined || sent === basic ? undefined : sent),
   };
 }

@@ -65,7 +65,7 @@ function accessHints(status: number, settings: HttpSettings, place: Place): read
       )}`,
     ];
   }
-  if (login.kind !== 'none') {
+  if (login.kind !== 'none' && login.user !== undefined) {
     const known = `the user '${printable(login.user)}' of '${remote}'`;
     if (status === 403) return [`${known} may not do this; whoever runs the server can allow it`];
     return [`the password of ${known} is not taken; set it with: ${set('password')}`];

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { HelperError } from '../../model/error.ts';
-import { createOrigin } from '../../model/origin.ts';
+import { createOrigin, type Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
 import type { Guard, LocateStorage, SecretUse, Surroundings } from '../remote.ts';
@@ -13,7 +13,12 @@ import type { WireSettings } from '../wire/wire.ts';
 export type Login =
   | { readonly kind: 'none' }
   /** `digest` waits for the server's challenge; `either` sends Basic and answers a challenge for Digest as well. */
-  | { readonly kind: 'basic' | 'digest' | 'either'; readonly user: string; readonly password: string }
+  | {
+      readonly kind: 'basic' | 'digest' | 'either';
+      /** Without both, they are Git's to know, or the user's. */
+      readonly user: string | undefined;
+      readonly password: string | undefined;
+    }
   | { readonly kind: 'header'; readonly name: string; readonly value: string };
 
 /** Everything that configuration and environment say about one HTTP or WebDAV storage remote. */
@@ -23,6 +28,7 @@ export interface HttpSettings extends WireSettings {
   readonly displayUrl: string;
   /** `host` or `host:port`, without the scheme's own port. */
   readonly host: string;
+  readonly origin: Origin;
   /** Path of the URL, encoded, without the slash at its end. */
   readonly base: string;
   /** A WebDAV server is often one with a thread for each connection, which is all of them for ten or twenty. */
@@ -31,7 +37,7 @@ export interface HttpSettings extends WireSettings {
   /** Who set what `login` shows. */
   readonly loginFrom: 'repository' | 'options';
   /** Why there is no login although one is configured: it may not be shown here. */
-  readonly refusal?: HelperError;
+  readonly refusal?: HelperError | undefined;
   /** How an object is sent to a plain HTTP server. */
   readonly method: string;
   /** WebDAV; else plain HTTP, whose options are other ones. */
@@ -44,7 +50,7 @@ const faultOf =
   (text, ...hints) =>
     new HelperError('config', `storage remote '${printable(config.name)}': ${text}`, { hints });
 
-/** Reads the files that options name. Throws `config` for what cannot be, `auth` for a password that is not there. */
+/** Reads the files that options name. Throws `config` for what cannot be. */
 export function readHttpSettings(config: StorageConfig, context: Surroundings): HttpSettings {
   const { options } = config;
   const fail = faultOf(config);
@@ -56,6 +62,7 @@ export function readHttpSettings(config: StorageConfig, context: Surroundings): 
     remote: printable(config.name),
     displayUrl: displayUrl(config.url),
     host: url.host,
+    origin: originOf(config, url),
     base: url.pathname.replace(/\/+$/, ''),
     webdav,
     connections: webdav ? 8 : 32,
@@ -82,11 +89,12 @@ function parseUrl(text: string, fail: Fault): URL {
 }
 
 /** Where a storage remote over HTTP or WebDAV is. Throws `config` for a URL that cannot be. */
-export const locateHttp: LocateStorage = (config) => {
-  const { protocol, host, pathname } = parseUrl(config.url, faultOf(config));
-  const namedBy = config.committed.has('url') ? 'repository' : 'user';
+export const locateHttp: LocateStorage = (config) => originOf(config, parseUrl(config.url, faultOf(config)));
+
+function originOf({ committed }: StorageConfig, { protocol, host, pathname }: URL): Origin {
+  const namedBy = committed.has('url') ? 'repository' : 'user';
   return createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy });
-};
+}
 
 type Options = StorageConfig['options'];
 
@@ -94,7 +102,8 @@ type Options = StorageConfig['options'];
 export async function guardLogin(settings: HttpSettings, guard: Guard): Promise<HttpSettings> {
   const { login, loginFrom: from, identity } = settings;
   const uses: SecretUse[] = [];
-  if (login.kind !== 'none') uses.push({ from, shows: login.kind === 'digest' ? 'proof' : 'secret' });
+  const known = login.kind === 'header' || (login.kind !== 'none' && login.user !== undefined);
+  if (known) uses.push({ from, shows: login.kind === 'digest' ? 'proof' : 'secret' });
   if (identity !== undefined) uses.push({ from: 'options', shows: 'proof' });
   for (const use of uses) {
     const refusal = await guard.admit(use);
@@ -117,8 +126,7 @@ function webdavLogin(config: StorageConfig, url: URL, fail: Fault): Login {
   }
   if (options.token !== undefined) return { kind: 'header', name: 'authorization', value: `Bearer ${options.token}` };
   const user = options.user ?? decoded(url.username);
-  // An empty password is one: shared folders of Nextcloud have it.
-  if (user !== '') return { kind: 'either', user, password: passwordOf(config, url) ?? '' };
+  if (user !== '') return { kind: 'either', user, password: passwordOf(config, url) };
   const name = options.custom_auth_header;
   if (name === undefined) return { kind: 'none' };
   return { kind: 'header', name, value: passwordOf(config, url) ?? needed(config, fail, name, 'password') };
@@ -128,14 +136,13 @@ function webdavLogin(config: StorageConfig, url: URL, fail: Fault): Login {
 function httpLogin(config: StorageConfig, url: URL, fail: Fault): Login {
   const { options } = config;
   const auth = options.auth?.toLowerCase() ?? '';
-  const password = (): string => passwordOf(config, url) ?? needed(config, fail, auth, 'password');
   if (auth === 'basic' || auth === 'digest') {
     const user = options.user ?? decoded(url.username);
-    return { kind: auth, user: user === '' ? needed(config, fail, auth, 'user') : user, password: password() };
+    return { kind: auth, user: user === '' ? undefined : user, password: passwordOf(config, url) };
   }
   if (auth === 'custom') {
     const name = options.custom_auth_header ?? needed(config, fail, auth, 'custom_auth_header');
-    return { kind: 'header', name, value: password() };
+    return { kind: 'header', name, value: passwordOf(config, url) ?? needed(config, fail, auth, 'password') };
   }
   if (auth !== '') throw fail(`'${printable(auth)}' is no way to sign in`, "'auth' is basic, digest or custom");
   if (url.username === '') return { kind: 'none' };
@@ -143,12 +150,7 @@ function httpLogin(config: StorageConfig, url: URL, fail: Fault): Login {
 }
 
 function passwordOf(config: StorageConfig, url: URL): string | undefined {
-  const password = config.options.password ?? (url.password === '' ? undefined : decoded(url.password));
-  if (password !== undefined || config.options.ask_password?.toLowerCase() !== 'true') return password;
-  const who = `storage remote '${printable(config.name)}'`;
-  throw new HelperError('auth', `${who}: 'ask_password' is set, and nobody can be asked here`, {
-    hints: [setting(config, 'password')],
-  });
+  return config.options.password ?? (url.password === '' ? undefined : decoded(url.password));
 }
 
 const setting = (config: StorageConfig, option: string): string =>

@@ -1,3 +1,4 @@
+import type { Operation } from '../../model/operation.ts';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import type { StorageContext } from '../remote.ts';
@@ -7,8 +8,18 @@ import { openProxies } from '../wire/proxy.ts';
 import type { WireRequest, WireResponse } from '../wire/request.ts';
 import { resend } from '../wire/resend.ts';
 import { openWire } from '../wire/wire.ts';
-import { type Identity, openKeychain } from './credentials.ts';
-import { absent, type Complaint, complaintError, expired, parseComplaint, skewed, wireError } from './failure.ts';
+import type { Identity } from './credentials.ts';
+import {
+  absent,
+  type Complaint,
+  complaintError,
+  expired,
+  parseComplaint,
+  refused,
+  skewed,
+  wireError,
+} from './failure.ts';
+import { openKeychain } from './keychain.ts';
 import { type Headers, isRegion, type S3Settings } from './settings.ts';
 import { emptyPayload, openSigner, sha256, unsignedPayload } from './signature.ts';
 
@@ -85,6 +96,7 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
   const adapt = async (
     complaint: Complaint,
     used: { identity: Identity; clockMs: number; region: string },
+    operation: Operation,
   ): Promise<boolean> => {
     const moved = complaint.status === 301 || complaint.status === 307 || complaint.status === 400;
     if (moved && isRegion(complaint.region) && complaint.region !== used.region) {
@@ -98,21 +110,26 @@ export function openClient(settings: S3Settings, context: StorageContext): Clien
       trace(() => `storage: this computer's clock differs by ${Math.round(clockMs / 1000)} s, corrected for`);
       return true;
     }
-    return expired.test(complaint.code) && (await keychain.renew(used.identity));
+    if (expired.test(complaint.code) && (await keychain.renew(used.identity, operation))) return true;
+    return refused(complaint) && (await keychain.replace(used.identity, complaint, operation));
   };
 
   const once = async (call: Call, signal: AbortSignal): Promise<WireResponse> => {
     for (let turn = 1; ; turn++) {
-      const identity = await keychain.get();
+      const identity = await keychain.get({ signal });
       const used = { identity, clockMs, region };
       const response = await exchange(wire.send, wireRequest(call, identity), call, settings, signal);
       const { status } = response;
-      if (status >= 200 && status < 300) return response;
+      if (status >= 200 && status < 300) {
+        keychain.proven(identity);
+        return response;
+      }
       const complaint = parseComplaint(response);
       // An absent bucket, or user, is never an absent object.
       if (call.expects?.includes(status) === true && (status !== 404 || absent.test(complaint.code))) return response;
-      // Three: a bucket that moved, a clock that is wrong and keys that are old may come together.
-      if (turn > 3 || !(await adapt(complaint, used))) throw complaintError(call, complaint, identity, settings);
+      // A bucket that moved, a clock that is wrong, keys that are old and some that are mistyped may come together.
+      if (turn > 6 || !(await adapt(complaint, used, { signal })))
+        throw complaintError(call, complaint, identity, settings);
     }
   };
 

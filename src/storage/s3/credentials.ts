@@ -1,7 +1,8 @@
 import { HelperError } from '../../model/error.ts';
+import type { Operation } from '../../model/operation.ts';
+import { originUrl } from '../../model/origin.ts';
 import { printable } from '../../report/printable.ts';
-import { trace } from '../../report/trace.ts';
-import type { Guard, SecretUse, StorageContext } from '../remote.ts';
+import type { Credential, SecretUse, StorageContext } from '../remote.ts';
 import type { AccessKeys, KeySettings, S3Settings } from './settings.ts';
 
 /** Keys to sign with, and what to tell when they do not open the door. */
@@ -15,113 +16,136 @@ export interface Identity {
   readonly expiresMs?: number | undefined;
   /** Why there are no keys although the user has some: they may not be shown here. */
   readonly refusal?: HelperError;
+  /** There are no keys: what is to be said when nobody is let in without. */
+  readonly lacking?: HelperError;
+  /** What Git keeps, when that is where the keys come from. */
+  readonly credential?: Credential;
 }
 
-/** One lookup for all requests of a storage remote, renewed in time. */
-export interface Keychain {
-  /** Throws `auth` when there are none to be found. */
-  get(): Promise<Identity>;
-  /** After the service called `used` expired: true when there is another to try. */
-  renew(used: Identity): Promise<boolean>;
-}
+/** What keys are looked for with. */
+export type LookupContext = Pick<StorageContext, 'env' | 'guard' | 'credentials'>;
 
-type Env = Readonly<Record<string, string | undefined>>;
+type Env = StorageContext['env'];
 
-// Renewed this long before the end, so that no request is under way when it comes.
-const marginMs = 5 * 60_000;
-
-/** @param patienceMs how long programs and services that make keys may take */
-export function openKeychain(
+/**
+ * Finds keys in the order of DVC and botocore: the remote's own, the environment, the profile, then whatever takes time.
+ * What Git keeps for the origin comes before the guesses of the environment where the service is not Amazon's, and
+ * before what takes time where it is.
+ */
+export function openLookup(
   settings: S3Settings,
-  { env, guard }: Pick<StorageContext, 'env' | 'guard'>,
-  patienceMs = 120_000,
-): Keychain {
-  let current: Promise<Identity> | undefined;
-  let renewal: Promise<Identity> | undefined;
-  const lookup = openLookup(settings, env, guard, patienceMs);
-  const refresh = async (used: Identity): Promise<Identity> => {
-    renewal ??= lookup(true).finally(() => {
-      renewal = undefined;
-    });
-    const next = await renewal;
-    current = Promise.resolve(next);
-    trace(() => `storage: access keys from ${next.source} renewed`);
-    return next.keys?.id === used.keys?.id && next.keys?.token === used.keys?.token ? used : next;
-  };
-  return {
-    async get() {
-      current ??= lookup(false);
-      const identity = await current;
-      if (identity.expiresMs === undefined || identity.expiresMs - Date.now() > marginMs) return identity;
-      try {
-        return await refresh(identity);
-      } catch (error) {
-        if (identity.expiresMs > Date.now()) return identity;
-        throw error;
-      }
-    },
-    async renew(used) {
-      const now = await current;
-      if (now !== undefined && now.keys !== used.keys) return true;
-      return (await refresh(used)).keys !== used.keys;
-    },
-  };
-}
-
-/** The order of DVC and botocore: the remote's own keys, the environment, the profile, then whatever takes time. */
-function openLookup(
-  settings: S3Settings,
-  env: Env,
-  guard: Guard,
+  { env, guard, credentials }: LookupContext,
   patienceMs: number,
-): (again: boolean) => Promise<Identity> {
-  const { keys } = settings;
+): (again: boolean, operation: Operation) => Promise<Identity> {
+  const { keys, origin } = settings;
   const chain = openChain(settings, env, patienceMs);
   const admitted = async (from: SecretUse['from'], identity: Identity): Promise<Identity> => {
     const refusal = await guard.admit({ from, shows: 'proof' });
     return refusal === undefined ? identity : { keys: undefined, source: 'nowhere', hints: [], refusal };
   };
-  return async (again) => {
-    const { profile } = keys;
-    if (keys.explicit !== undefined) {
-      return await admitted(keys.explicitFrom, {
-        keys: keys.explicit,
-        source: `the options of storage remote '${settings.remote}'`,
-        hints: [`check them with: dvc config --local --list`],
-      });
-    }
-    if (keys.anonymous) {
-      return {
-        keys: undefined,
-        source: 'nowhere (anonymous)',
-        hints: [
-          `this remote is read without signing in: dvc remote modify --unset ${settings.remote} allow_anonymous_login`,
-        ],
-      };
-    }
-    const [id, secret] = [env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY];
-    if (!keys.profileChosen && id && secret) {
-      return await admitted('ambient', {
-        keys: { id, secret, token: env.AWS_SESSION_TOKEN || undefined },
-        source: 'the environment',
-        hints: [
-          'check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or: aws sts get-caller-identity',
-        ],
-      });
-    }
-    const said = profile.settings;
-    if (!needsChain(keys) && said.aws_access_key_id && said.aws_secret_access_key && !again) {
-      return await admitted('ambient', {
-        keys: {
-          id: said.aws_access_key_id,
-          secret: said.aws_secret_access_key,
-          token: said.aws_session_token || undefined,
-        },
-        ...profileSource(profile.name),
-      });
-    }
-    return await admitted('ambient', await chain(again));
+  const kept = async (operation: Operation): Promise<Identity | undefined> => {
+    const found = await credentials?.find(origin, keys.idHint, operation);
+    return found === undefined ? undefined : await admitted('credential', keptIdentity(found, settings));
   };
+  const nobody = (lacking: HelperError): Identity => {
+    if (credentials?.canAsk !== true) throw lacking;
+    // The service may want none; if it does, the user is asked.
+    return { keys: undefined, source: 'nowhere', hints: [], lacking };
+  };
+  return async (again, operation) => {
+    if (keys.explicit !== undefined)
+      return await admitted(keys.explicitFrom, explicitIdentity(keys.explicit, settings));
+    if (keys.anonymous) return anonymousIdentity(settings);
+    if (keys.idHint !== undefined) return (await kept(operation)) ?? nobody(noSecret(settings));
+    const own = origin.provider ? undefined : await kept(operation);
+    if (own !== undefined) return own;
+    const cheap = environmentIdentity(keys, env) ?? (again ? undefined : profileIdentity(keys));
+    if (cheap !== undefined) return await admitted('ambient', cheap);
+    const late = origin.provider ? await kept(operation) : undefined;
+    if (late !== undefined) return late;
+    let slow: Identity;
+    try {
+      slow = await chain(again);
+    } catch (error) {
+      if (!(error instanceof HelperError) || error.code !== 'auth') throw error;
+      return nobody(error);
+    }
+    return await admitted('ambient', slow);
+  };
+}
+
+function explicitIdentity(keys: AccessKeys, { remote }: S3Settings): Identity {
+  return {
+    keys,
+    source: `the options of storage remote '${remote}'`,
+    hints: [`check them with: dvc config --local --list`],
+  };
+}
+
+function anonymousIdentity({ remote }: S3Settings): Identity {
+  const unset = `dvc remote modify --unset ${remote} allow_anonymous_login`;
+  return {
+    keys: undefined,
+    source: 'nowhere (anonymous)',
+    hints: [`this remote is read without signing in: ${unset}`],
+  };
+}
+
+function environmentIdentity(keys: KeySettings, env: Env): Identity | undefined {
+  const [id, secret] = [env.AWS_ACCESS_KEY_ID, env.AWS_SECRET_ACCESS_KEY];
+  if (keys.profileChosen || !id || !secret) return undefined;
+  return {
+    keys: { id, secret, token: env.AWS_SESSION_TOKEN || undefined },
+    source: 'the environment',
+    hints: ['check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or: aws sts get-caller-identity'],
+  };
+}
+
+function profileIdentity(keys: KeySettings): Identity | undefined {
+  const { name, settings: said } = keys.profile;
+  if (needsChain(keys) || !said.aws_access_key_id || !said.aws_secret_access_key) return undefined;
+  return {
+    keys: {
+      id: said.aws_access_key_id,
+      secret: said.aws_secret_access_key,
+      token: said.aws_session_token || undefined,
+    },
+    ...profileSource(name),
+  };
+}
+
+/** Keys that Git's helpers keep. A session token goes with the secret as JSON: Git knows two fields only. */
+export function keptIdentity(credential: Credential, { origin }: S3Settings): Identity {
+  const { username: id, password } = credential;
+  return {
+    keys: { id, ...parseKept(password) },
+    source: `Git's credential helpers (${originUrl(origin)})`,
+    hints: ['see which: git config --show-origin --get-all credential.helper (gitcredentials(7))'],
+    credential,
+  };
+}
+
+function parseKept(password: string): { readonly secret: string; readonly token?: string | undefined } {
+  if (!password.startsWith('{"v":')) return { secret: password };
+  try {
+    const said = JSON.parse(password) as { v?: unknown; secret?: unknown; token?: unknown };
+    const { secret, token } = said;
+    if (said.v === 1 && typeof secret === 'string')
+      return { secret, token: typeof token === 'string' ? token : undefined };
+  } catch {
+    // Then it only looks like it.
+  }
+  return { secret: password };
+}
+
+function noSecret({ remote, displayUrl }: S3Settings): HelperError {
+  const text = `storage remote '${remote}' (${displayUrl}): 'access_key_id' is set, and there is no secret key for it`;
+  return new HelperError('auth', text, {
+    hints: [
+      `dvc remote modify --local ${remote} secret_access_key <secret>`,
+      'or have Git keep it: git config credential.helper store, or a better one, and push again in a terminal',
+    ],
+  });
 }
 
 const profileSource = (name: string): { source: string; hints: readonly string[] } => ({

@@ -51,6 +51,16 @@ const passing =
 export const absent: RegExp = /^(?:|NotFound|NoSuch(?:Key|Upload|Version))$/;
 /** Codes that mean: these keys were good once. */
 export const expired: RegExp = /^(?:ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/;
+/** Is it about who we are, and what we may? */
+export function refused({ status, code }: Complaint): boolean {
+  if (code === skewed) return false;
+  return (
+    status === 401 ||
+    status === 403 ||
+    expired.test(code) ||
+    /^(?:InvalidToken|AuthorizationHeaderMalformed|InvalidAccessKeyId|XAdminUserNotFound)$/.test(code)
+  );
+}
 export const skewed = 'RequestTimeTooSkewed';
 
 /**
@@ -88,13 +98,9 @@ export function complaintError(
       hints: ["set the clock; 'date -u' shows it"],
     });
   }
-  if (
-    status === 401 ||
-    status === 403 ||
-    expired.test(code) ||
-    /^(?:InvalidToken|AuthorizationHeaderMalformed|InvalidAccessKeyId|XAdminUserNotFound)$/.test(code)
-  ) {
-    if (identity.refusal !== undefined) return identity.refusal;
+  if (refused(complaint)) {
+    const unshown = identity.refusal ?? identity.lacking;
+    if (unshown !== undefined) return unshown;
     return new HelperError('auth', `${action}: access denied (${detail})`, {
       hints: [`the access keys come from ${identity.source}`, ...identity.hints],
     });

@@ -45,6 +45,8 @@ export interface KeySettings {
   readonly explicit: AccessKeys | undefined;
   /** Who set `explicit`. */
   readonly explicitFrom: 'repository' | 'options';
+  /** `access_key_id` without its secret: which key is to be looked for. */
+  readonly idHint: string | undefined;
   readonly anonymous: boolean;
   readonly profile: Profile;
   /** Named by the storage remote itself: then keys in the environment are not meant. */
@@ -117,6 +119,7 @@ export function readS3Settings(config: StorageConfig, context: Surroundings): S3
       explicitFrom: ['access_key_id', 'secret_access_key'].every((key) => config.committed.has(key))
         ? 'repository'
         : 'options',
+      idHint: explicit === undefined ? options.access_key_id : undefined,
       anonymous: options.allow_anonymous_login?.toLowerCase() === 'true',
       profile,
       profileChosen: chosen !== undefined,
@@ -176,10 +179,8 @@ function parseEndpoint(text: string, fail: Fault): Endpoint {
 
 function readExplicit(options: Section, fail: Fault): AccessKeys | undefined {
   const [id, secret] = [options.access_key_id, options.secret_access_key];
-  if (id === undefined && secret === undefined) return undefined;
-  if (id === undefined || secret === undefined) {
-    throw fail("'access_key_id' and 'secret_access_key' go together and one is missing");
-  }
+  if (secret === undefined) return undefined;
+  if (id === undefined) throw fail("'secret_access_key' is set and 'access_key_id' is not");
   return { id, secret, token: options.session_token };
 }
 

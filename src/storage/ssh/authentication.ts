@@ -1,52 +1,64 @@
-import { readFileSync } from 'node:fs';
 import ssh2, { type AnyAuthMethod, type AuthenticationType, type ParsedKey, type SignCallback } from 'ssh2';
+import type { Operation } from '../../model/operation.ts';
 import { printable } from '../../report/printable.ts';
 import type { Guard, SecretUse } from '../remote.ts';
 import type { ClientConfig } from './client-config.ts';
+import { type Attempt, keyboardMethod, type LateContext, lateAttempts } from './late-attempts.ts';
+import { readKey } from './private-key.ts';
 import type { SshSettings } from './settings.ts';
 
 /** What is shown to the server, one after the other, and what could not be shown. */
 export interface Authentication {
-  /** ssh2's authHandler: the next method, or false when there is none left. */
-  next(left: readonly AuthenticationType[] | null): AnyAuthMethod | false;
+  /** ssh2's authHandler: the next method, or false when there is none left. Takes as long as the user takes to answer. */
+  next(left: readonly AuthenticationType[] | null): Promise<AnyAuthMethod | false>;
+  /** The server has let us in. */
+  accepted(): void;
   /** For a refusal: what was tried, in words. */
   tried(): string;
   /** For a refusal: what would have been tried and could not be. */
-  readonly hints: readonly string[];
+  hints(): readonly string[];
 }
 
 /**
  * The agent's keys, then key files, then the password, by itself and as the answer to the one question of
- * keyboard-interactive. Where a key file, passphrase or password is configured, only such methods, as in DVC.
- * Never asks anybody.
+ * keyboard-interactive. Where a key file, passphrase or password is configured, only such methods, as in DVC. When the
+ * server has refused all of them, what Git keeps for its host, and what the user gives.
  */
 export async function prepareAuthentication(
   settings: SshSettings,
   config: ClientConfig,
-  guard: Guard,
+  context: LateContext,
+  operation: Operation,
 ): Promise<Authentication> {
   const { password, keyfile, passphrase } = settings;
   const username = config.user;
   const byKey = password === undefined || keyfile !== undefined || passphrase !== undefined;
-  await admit(guard, { password: password === undefined ? undefined : settings.passwordFrom, byKey });
-  const keys = byKey ? await collectKeys(settings, config) : { methods: [], hints: [] };
+  await admit(context.guard, { password: password === undefined ? undefined : settings.passwordFrom, byKey });
+  const keys = byKey ? await collectKeys(settings, config) : { methods: [], locked: [], hints: [] };
   const methods: Attempt[] = [...keys.methods, ...(password === undefined ? [] : passwordMethods(username, password))];
   // The first answer tells which methods the server knows (RFC 4252, 5.2).
   const waiting: Attempt[] = [{ what: '', method: { type: 'none', username } }, ...methods];
   const tried: string[] = [];
+  const takes = (left: readonly AuthenticationType[] | null, type: string): boolean =>
+    left === null || left.includes((type === 'agent' ? 'publickey' : type) as AuthenticationType);
+  let known: readonly AuthenticationType[] | null = null;
+  let last: Attempt | undefined;
+  const late = lateAttempts(settings, username, keys.locked, (type) => takes(known, type), context, operation);
   return {
-    next(left) {
+    async next(left) {
+      known = left;
       // What a server does not take now it may want as a second factor later.
-      const at = waiting.findIndex(({ method: { type } }) => {
-        return left === null || type === 'none' || left.includes(type === 'agent' ? 'publickey' : type);
-      });
-      const [attempt] = at < 0 ? [] : waiting.splice(at, 1);
+      const at = waiting.findIndex(({ method: { type } }) => type === 'none' || takes(left, type));
+      const [first] = at < 0 ? [] : waiting.splice(at, 1);
+      const attempt: Attempt | undefined = first ?? ((await late.next()).value || undefined);
+      last = attempt;
       if (attempt === undefined) return false;
       if (attempt.what !== '') tried.push(attempt.what);
       return attempt.method;
     },
+    accepted: () => last?.accepted?.(),
     tried: () => (tried.length === 0 ? 'nothing to show it' : `tried ${[...new Set(tried)].join(', ')}`),
-    hints: [...keys.hints, ...hintsFor(settings, methods.length === 0)],
+    hints: () => [...keys.hints, ...hintsFor(settings, tried.length === 0, context.credentials?.canAsk === true)],
   };
 }
 
@@ -66,43 +78,30 @@ async function admit(
 
 const agentPatienceMs = 10_000;
 
-interface Attempt {
-  readonly what: string;
-  readonly method: AnyAuthMethod;
-}
-
-function hintsFor({ name, asks }: SshSettings, nothing: boolean): readonly string[] {
+function hintsFor({ name, asks }: SshSettings, nothing: boolean, asked: boolean): readonly string[] {
   const configure = `dvc remote modify --local ${name} password <password>`;
-  const asked = asks.map(
-    (option) => `'${option}' is not served, since Git holds the terminal: use an agent, or ${configure}`,
+  const unasked = (asked ? [] : asks).map(
+    (option) => `'${option}' is set, and nobody can be asked here: use an agent, or ${configure}`,
   );
-  return nothing && asks.length === 0 ? [`load a key into an agent (ssh-add), or: ${configure}`] : asked;
+  return nothing && unasked.length === 0 ? [`load a key into an agent (ssh-add), or: ${configure}`] : unasked;
 }
 
 function passwordMethods(username: string, password: string): Attempt[] {
-  let answered = false;
   return [
     { what: 'the password', method: { type: 'password', username, password } },
-    {
-      what: 'the password',
-      method: {
-        type: 'keyboard-interactive',
-        username,
-        prompt(_name, _instructions, _language, prompts, finish) {
-          // Only the one hidden question, and once: anything else (a code, a new password) has another answer.
-          const fits = prompts.length === 1 && prompts[0]?.echo !== true && !answered;
-          answered ||= fits;
-          finish(fits ? [password] : prompts.map(() => ''));
-        },
-      },
-    },
+    { what: 'the password', method: keyboardMethod(username, password) },
   ];
 }
 
 async function collectKeys(
   settings: SshSettings,
   config: ClientConfig,
-): Promise<{ readonly methods: Attempt[]; readonly hints: readonly string[] }> {
+): Promise<{
+  readonly methods: Attempt[];
+  /** Paths of key files that want a passphrase. */
+  readonly locked: readonly string[];
+  readonly hints: readonly string[];
+}> {
   const username = config.user;
   const files = config.identityFiles.flatMap((path) => readIdentity(path, settings.passphrase) ?? []);
   const agent = config.agent === undefined ? undefined : new ssh2.OpenSSHAgent(config.agent);
@@ -121,6 +120,7 @@ async function collectKeys(
     });
   }
   const hints: string[] = [];
+  const locked: string[] = [];
   for (const file of files) {
     if (named.some((key) => isOf(file, key))) continue;
     if (file.privateKey !== undefined) {
@@ -130,12 +130,13 @@ async function collectKeys(
       });
     } else if (file.problem !== undefined) {
       hints.push(`'${printable(file.path)}' was not used: ${file.problem}`);
+      if (file.locked) locked.push(file.path);
     }
   }
   if (settings.keyfile !== undefined && files.length === 0) {
     hints.push(`the key file '${printable(settings.keyfile)}' cannot be read`);
   }
-  return { methods, hints };
+  return { methods, locked, hints };
 }
 
 interface IdentityFile {
@@ -144,6 +145,8 @@ interface IdentityFile {
   readonly privateKey: ParsedKey | undefined;
   /** Why there is no private key to use, where that is worth telling. */
   readonly problem: string | undefined;
+  /** It wants a passphrase that nobody has given. */
+  readonly locked: boolean;
 }
 
 /** undefined: there is no such file. */
@@ -151,26 +154,10 @@ function readIdentity(path: string, passphrase: string | undefined): IdentityFil
   const own = readKey(path, passphrase);
   const beside = readKey(`${path}.pub`, undefined);
   const publicKey = [beside, own].find((key): key is ParsedKey => key !== undefined && !('problem' in key));
-  if (own === undefined) return publicKey && { path, publicKey, privateKey: undefined, problem: undefined };
-  if ('problem' in own) return { path, publicKey, privateKey: undefined, problem: own.problem };
-  return { path, publicKey, privateKey: own.isPrivateKey() ? own : undefined, problem: undefined };
-}
-
-function readKey(path: string, passphrase: string | undefined): ParsedKey | { readonly problem: string } | undefined {
-  let text: Buffer;
-  try {
-    text = readFileSync(path);
-  } catch {
-    return undefined;
-  }
-  const parsed: unknown = ssh2.utils.parseKey(text, passphrase);
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (!(key instanceof Error)) return key as ParsedKey;
-  if (/no passphrase/i.test(key.message))
-    return { problem: `it has a passphrase; load it with: ssh-add ${printable(path)}` };
-  return {
-    problem: /passphrase|decrypt|integrity/i.test(key.message) ? 'the passphrase is wrong' : printable(key.message),
-  };
+  const rest = { path, publicKey, privateKey: undefined, problem: undefined, locked: false };
+  if (own === undefined) return publicKey && rest;
+  if ('problem' in own) return { ...rest, ...own };
+  return { ...rest, privateKey: own.isPrivateKey() ? own : undefined };
 }
 
 /** None when the agent does not answer: its keys are one way among several. */

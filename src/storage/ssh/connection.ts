@@ -10,7 +10,7 @@ import type { Operation } from '../../model/operation.ts';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
 import type { Program, StorageContext } from '../remote.ts';
-import { prepareAuthentication } from './authentication.ts';
+import { type Authentication, prepareAuthentication } from './authentication.ts';
 import { type ClientConfig, readClientConfig } from './client-config.ts';
 import { judgeHost } from './host-key.ts';
 import { findHost, type KnownHostsFile, knownHostsLine } from './known-hosts.ts';
@@ -39,26 +39,36 @@ export async function connectSsh(
   const action = `cannot connect to '${settings.displayUrl}'`;
   const files = config.knownHostsFiles.flatMap(readKnownHosts);
   const host = findHost(files, config.knownAs);
-  const authentication = await prepareAuthentication(settings, config, context.guard);
+  const authentication = await prepareAuthentication(settings, config, context, operation);
   const limitMs = Math.min(config.connectMs ?? connectMs, settings.stallMs);
   operation.signal.throwIfAborted();
   const { socket, lastWords } = await openSocket(config, context, action, limitMs, operation);
   let refusal: HelperError | undefined;
   const client = new ssh2.Client();
-  // `null` before the server has said what it takes, and `false` for the end: the types of ssh2 know neither.
-  const authHandler = (left: Parameters<typeof authentication.next>[0]): unknown => authentication.next(left);
+  const limit = openLimit(limitMs);
   try {
     await new Promise<void>((resolve, reject) => {
+      limit.start(() => reject(new HelperError('unavailable', `${action}: ${noAnswer}`)));
+      // `null` before the server has said what it takes, and `false` for the end: the types of ssh2 know neither.
+      const authHandler: AuthHandler = (left, _partial, next) => {
+        // The user may take as long as he likes to find his password.
+        const resume = limit.pause();
+        authentication.next(left).then(next, reject).finally(resume);
+      };
       const stop = (): void => reject(operation.signal.reason);
       operation.signal.addEventListener('abort', stop, { once: true });
-      client.on('ready', resolve);
+      client.on('ready', () => {
+        authentication.accepted();
+        resolve();
+      });
       client.on('error', reject);
       client.on('close', () => reject(new Error('the server closed the connection')));
       client.connect({
         sock: socket,
         username: config.user,
         authHandler: authHandler as AuthHandlerMiddleware,
-        readyTimeout: limitMs,
+        // Ours, which can be paused.
+        readyTimeout: 0,
         keepaliveInterval: config.keepaliveMs,
         keepaliveCountMax: config.keepaliveCount,
         algorithms: {
@@ -84,9 +94,51 @@ export async function connectSsh(
     socket.destroy();
     operation.signal.throwIfAborted();
     throw refusal ?? explain(error, { action, settings, config, authentication, lastWords: await lastWords() });
+  } finally {
+    limit.end();
   }
   trace(() => `ssh: connected to ${config.hostname} port ${config.port} as ${printable(config.user)}`);
   return client;
+}
+
+const noAnswer = 'the server does not answer as ssh does';
+
+type AuthHandler = (
+  left: Parameters<Authentication['next']>[0],
+  partial: boolean | null,
+  next: (method: Awaited<ReturnType<Authentication['next']>>) => void,
+) => void;
+
+interface Limit {
+  /** Calls `late` when the time has passed since now, or since the last pause. */
+  start(late: () => void): void;
+  /** Answers what ends the pause. */
+  pause(): () => void;
+  end(): void;
+}
+
+function openLimit(limitMs: number): Limit {
+  let timer: NodeJS.Timeout | undefined;
+  let expire = (): void => {};
+  let over = false;
+  const run = (): void => {
+    clearTimeout(timer);
+    if (!over) timer = setTimeout(() => expire(), limitMs);
+  };
+  return {
+    start(late) {
+      expire = late;
+      run();
+    },
+    pause() {
+      clearTimeout(timer);
+      return run;
+    },
+    end() {
+      over = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Types by which the host is known first, so that a server with several keys shows one that can be checked. */
@@ -209,7 +261,7 @@ interface Circumstances {
   readonly action: string;
   readonly settings: SshSettings;
   readonly config: ClientConfig;
-  readonly authentication: { tried(): string; readonly hints: readonly string[] };
+  readonly authentication: { tried(): string; hints(): readonly string[] };
   readonly lastWords: string;
 }
 
@@ -220,12 +272,11 @@ function explain(error: unknown, circumstances: Circumstances): HelperError {
   const said = lastWords === '' ? socketReason(error, config) : printable(lastWords);
   if (level === 'client-authentication') {
     const why = `the server refuses user '${printable(config.user)}' (${authentication.tried()})`;
-    const hints = [...authentication.hints, `see why: ${sshCommand(circumstances.settings, ['-v'])}`];
+    const hints = [...authentication.hints(), `see why: ${sshCommand(circumstances.settings, ['-v'])}`];
     return new HelperError('auth', `${action}: ${why}`, { hints, cause: error });
   }
   if (level === 'handshake') {
     return new HelperError('config', `${action}: no agreement on how to encrypt: ${said}`, { cause: error });
   }
-  const why = level === 'client-timeout' ? 'the server does not answer as ssh does' : said;
-  return new HelperError('unavailable', `${action}: ${why}`, { cause: error });
+  return new HelperError('unavailable', `${action}: ${said}`, { cause: error });
 }

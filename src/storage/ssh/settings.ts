@@ -1,5 +1,5 @@
 import { HelperError } from '../../model/error.ts';
-import { createOrigin } from '../../model/origin.ts';
+import { createOrigin, type Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
 import type { LocateStorage } from '../remote.ts';
@@ -10,6 +10,7 @@ export interface SshSettings {
   readonly name: string;
   /** Without user information. */
   readonly displayUrl: string;
+  readonly origin: Origin;
   /** As written, which may be a `Host` of ssh_config(5). An IPv6 address has no brackets. */
   readonly host: string;
   readonly user: string | undefined;
@@ -22,7 +23,7 @@ export interface SshSettings {
   /** Who set it. */
   readonly passwordFrom: 'repository' | 'options';
   readonly allowAgent: boolean;
-  /** `ask_password` or `ask_passphrase`, where it is set and has to be refused. */
+  /** `ask_password` or `ask_passphrase`, where it is set. */
   readonly asks: readonly string[];
   /** How long the server may keep silent while it owes an answer. */
   readonly stallMs: number;
@@ -59,12 +60,16 @@ export function readSshSettings(config: StorageConfig): SshSettings {
   const [, urlUser, urlPassword] = /^([^:]*)(?::(.*))?$/s.exec(userInformation ?? '') ?? [];
   const user = options.user || urlUser || undefined;
   if (user !== undefined && !userPattern.test(user)) throw fail(`'${printable(user)}' cannot be the name of a user`);
+  const port = readPort(options.port || urlPort, fail);
+  const address = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
+  const namedBy = config.committed.has('url') ? 'repository' : 'user';
   return {
     name,
     displayUrl: displayUrl(config.url),
+    origin: createOrigin('ssh', address, path, { provider: false, namedBy }),
     host,
     user,
-    port: readPort(options.port || urlPort, fail),
+    port,
     path: path.replace(/\/+$/, ''),
     keyfile: options.keyfile || undefined,
     passphrase: options.passphrase || undefined,
@@ -78,12 +83,7 @@ export function readSshSettings(config: StorageConfig): SshSettings {
 }
 
 /** Where a storage remote over SSH is: the host as written, which ssh_config(5) may know better. Throws as `readSshSettings`. */
-export const locateSsh: LocateStorage = (config) => {
-  const { host, port, path } = readSshSettings(config);
-  const address = `${host.includes(':') ? `[${host}]` : host}${port === undefined ? '' : `:${port}`}`;
-  const namedBy = config.committed.has('url') ? 'repository' : 'user';
-  return createOrigin('ssh', address, path, { provider: false, namedBy });
-};
+export const locateSsh: LocateStorage = (config) => readSshSettings(config).origin;
 
 function readPort(text: string | undefined, fail: (what: string) => HelperError): number | undefined {
   if (text === undefined || text === '') return undefined;

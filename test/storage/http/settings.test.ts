@@ -44,12 +44,13 @@ test("HTTP: nothing is sent unless auth says how; DVC's method is POST", () => {
   assert.equal(read('http://h', { method: 'put' }).method, 'PUT');
   assert.deepEqual(read('http://u:p%3A@h').login, { kind: 'basic', user: 'u', password: 'p:' });
   assert.equal(read('http://h', { auth: 'digest', user: 'u', password: 'p' }).login.kind, 'digest');
+  // What is missing may be Git's to know.
+  const half = { kind: 'basic', user: 'u', password: undefined };
+  assert.deepEqual(read('http://h', { auth: 'basic', user: 'u', ask_password: 'true' }).login, half);
 });
 
 test('options that cannot be are told with what to type, and without the secret', () => {
   const cases: readonly (readonly [string, Record<string, string>, string, RegExp])[] = [
-    ['webdav://h', { user: 'u', ask_password: 'true' }, 'auth', /dvc remote modify --local store password/],
-    ['http://h', { auth: 'basic', user: 'u' }, 'config', /needs the option 'password'/],
     ['http://h', { auth: 'custom', password: 's3cret' }, 'config', /needs the option 'custom_auth_header'/],
     ['http://h', { auth: 'ntlm' }, 'config', /basic, digest or custom/],
     ['http://h', { method: 'DELETE' }, 'config', /POST, PUT or PATCH/],

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { openKeychain } from '../../../src/storage/s3/credentials.ts';
+import { openKeychain } from '../../../src/storage/s3/keychain.ts';
 import { readS3Settings } from '../../../src/storage/s3/settings.ts';
 import { failsWith } from '../../conformance/storage.ts';
 import { anyGuard } from '../../kit/trusting.ts';
@@ -23,7 +23,7 @@ test('a credential_process that takes for ever, as one that asks does, is given 
     { env, home },
   );
   await assert.rejects(
-    openKeychain(settings, { env, guard: anyGuard }, 300).get(),
+    openKeychain(settings, { env, guard: anyGuard }, 300).get({ signal: new AbortController().signal }),
     failsWith('auth', /no answer within 0\.3 s/),
   );
 });
