@@ -56,10 +56,10 @@ export function openClient(settings: AzureSettings, context: StorageContext): Cl
   let clockMs = 0;
 
   /** What may be wrong with the proof and can be mended; false when the refusal is final. */
-  const adapt = async (complaint: Complaint, used: Identity, signal: AbortSignal): Promise<boolean> => {
+  const adapt = async (complaint: Complaint, used: Identity, first: boolean, signal: AbortSignal): Promise<boolean> => {
     const skew = clockMs === 0 ? skewMs(complaint, used.proof) : undefined;
     if (skew === undefined) {
-      if (isStale(complaint, used.proof) && (await keychain.renew(used, signal))) return true;
+      if (first && isStale(complaint, used.proof) && (await keychain.renew(used, signal))) return true;
       return isRefused(complaint, used) && (await keychain.replace(used, complaint, signal));
     }
     clockMs = skew;
@@ -79,7 +79,7 @@ export function openClient(settings: AzureSettings, context: StorageContext): Cl
       }
       const complaint = parseComplaint(response);
       if (call.expects?.includes(complaint.code) === true) return response;
-      if (turn > mostTurns || !(await adapt(complaint, identity, signal))) {
+      if (turn > mostTurns || !(await adapt(complaint, identity, turn === 1, signal))) {
         throw complaintError(call, complaint, identity, settings);
       }
     }

@@ -107,8 +107,12 @@ test('times are kept within reason', () => {
   assert.equal(read({ connect_timeout: 'soon' }).connectMs, 20_000);
 });
 
-test('half a pair of keys is a mistake', () => {
-  assert.throws(() => read({ access_key_id: 'x' }), failsWith('config', /go together/));
+test('a secret key without its ID is a mistake, an ID without a secret a wish', () => {
+  assert.throws(() => read({ secret_access_key: 'x' }), failsWith('config', /'access_key_id' is not/));
+  assert.deepEqual(
+    [read({ access_key_id: 'x' }).keys.explicit, read({ access_key_id: 'x' }).keys.idHint],
+    [undefined, 'x'],
+  );
 });
 
 test('files named by the repository are not opened', () => {
