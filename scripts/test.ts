@@ -9,6 +9,7 @@ import { spec } from 'node:test/reporters';
 const tiers: Record<string, readonly string[]> = {
   git: ['differential'],
   storage: ['servers'],
+  security: ['security'],
   interop: ['interop'],
   fuzz: ['fuzz'],
 };
