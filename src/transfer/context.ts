@@ -81,7 +81,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     warn: (warning) => voice.warn(warning),
   });
   const opened = new Map<string, Promise<Storage>>();
-  const git = { ...context, signal: operation.signal };
+  const git = { cwd: context.cwd, env: context.env, signal: operation.signal };
   const credentials = openCredentials({
     git,
     platform: context.platform,
