@@ -29,6 +29,8 @@ module.exports = {
     may('dvc', 'model', 'report'),
     may('git', 'model', 'report'),
     may('storage', 'model', 'report'),
+    // Nothing that starts processes: Git runs it for every password.
+    may('credential-helper', 'model', 'report', 'dvc'),
     may('trust', 'model', 'report', 'git', 'storage'),
     may('transfer', 'model', 'report', 'dvc', 'git', 'storage', 'trust'),
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),

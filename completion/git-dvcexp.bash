@@ -84,7 +84,7 @@ _git_dvcexp ()
 		__gitcomp "$moving"
 		;;
 	setup,--*)
-		__gitcomp "--experiments --undo"
+		__gitcomp "--credential-helper --experiments --undo"
 		;;
 	doctor,--*)
 		__gitcomp "--write"

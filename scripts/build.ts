@@ -2,14 +2,13 @@
 // moves in chunks of their own; and page/ for the pages of `git dvcexp show --html`. What is inlined brings its licence along. Run by `npm run build`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { toRoff } from './man.ts';
 import { buildPage } from './page.ts';
 
 // Built aside and put in place by renaming, so that a helper that starts meanwhile finds one whole bundle.
 const aside = `dist.${process.pid}`;
-const { metafile } = await build({
-  entryPoints: ['src/main/remote-helper.ts', 'src/main/companion.ts'],
+const common = {
   outdir: aside,
   bundle: true,
   splitting: true,
@@ -28,12 +27,18 @@ const { metafile } = await build({
   define: { __dirname: 'import.meta.dirname' },
   metafile: true,
   logLevel: 'warning',
+} satisfies BuildOptions;
+const { metafile } = await build({
+  ...common,
+  entryPoints: ['src/main/remote-helper.ts', 'src/main/companion.ts'],
   // CommonJS packages inside an ESM bundle still call require() for Node's own modules.
   banner: {
     js: "import{createRequire as __dvcexpRequire}from'node:module';const require=__dvcexpRequire(import.meta.url);",
   },
 });
 await buildPage(`${aside}/page`);
+// By itself: started for every password that Git needs, it shares no chunk and holds no package.
+const helper = await build({ ...common, entryPoints: ['src/main/credential-helper.ts'] });
 writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, notices(metafile));
 writeManual();
 if (existsSync('dist')) renameSync('dist', `${aside}.old`);
@@ -41,6 +46,7 @@ renameSync(aside, 'dist');
 rmSync(`${aside}.old`, { recursive: true, force: true });
 mkdirSync('.cache', { recursive: true });
 writeFileSync('.cache/bundle.json', JSON.stringify(metafile));
+writeFileSync('.cache/credential-helper.json', JSON.stringify(helper.metafile));
 
 /** The pages of docs/man as man(1) reads them, in the folders it looks into. */
 function writeManual(): void {

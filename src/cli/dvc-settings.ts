@@ -11,20 +11,20 @@ import type { CommandRepository } from './repository.ts';
  * The Git remote that DVC shares experiments with: `DVC_EXP_GIT_REMOTE`, else `exp.git_remote` of the project around the current
  * directory; undefined when neither is set. What was committed may name a Git remote of this clone, and no other place.
  */
-export function experimentRemote(
+export async function experimentRemote(
   repository: CommandRepository,
   context: CommandContext,
   names: readonly string[],
-): string | undefined {
+): Promise<string | undefined> {
   const named = context.env.DVC_EXP_GIT_REMOTE;
   if (named !== undefined && named !== '') return named;
-  const setting = workTreeConfig(repository, context)?.experimentRemote;
+  const setting = (await workTreeConfig(repository, context))?.experimentRemote;
   if (setting === undefined || (setting.committed && !names.includes(setting.address))) return undefined;
   return setting.address;
 }
 
 /** DVC's configuration as it counts in the current directory; undefined outside of a project. Throws `config` when it cannot be used. */
-function workTreeConfig(repository: CommandRepository, context: CommandContext): Config | undefined {
+async function workTreeConfig(repository: CommandRepository, context: CommandContext): Promise<Config | undefined> {
   const { git, location } = repository;
   const root = projectAround(repository);
   if (root === undefined || location.workTree === undefined) return undefined;
@@ -35,7 +35,7 @@ function workTreeConfig(repository: CommandRepository, context: CommandContext):
     fsyncObjects: false,
     warn: () => undefined,
   });
-  const config = projects.configure(root, readIfThere(join(location.workTree, root, '.dvc', 'config')));
+  const config = await projects.configure(root, readIfThere(join(location.workTree, root, '.dvc', 'config')));
   if (config instanceof HelperError) throw config;
   return config;
 }

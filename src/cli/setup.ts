@@ -1,3 +1,4 @@
+import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { readSettings } from '../model/settings.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
@@ -10,6 +11,7 @@ import { type Finding, warn } from './finding.ts';
 import { defaultRemote, type GitRemote, nameWithUrl, readRemote } from './remote.ts';
 import { type CommandRepository, gitOptions, requireRepository } from './repository.ts';
 import { checkHelper, checkSubmodule, checkUrls, checkVcs, isByUrlAlone } from './setup-checks.ts';
+import { setupCredentialHelper } from './setup-credential-helper.ts';
 import { nextPush } from './setup-outlook.ts';
 import { readRecord, writeRecord } from './setup-record.ts';
 import { undoSetup } from './undo.ts';
@@ -19,6 +21,8 @@ export interface SetupOptions {
   readonly remote: string | undefined;
   readonly undo: boolean;
   readonly experiments: boolean;
+  /** Instead of a Git remote: the credential helper, for all repositories. */
+  readonly credentialHelper: boolean;
 }
 
 /** `git dvcexp setup [<remote>] [--experiments] [--undo]`. */
@@ -27,6 +31,15 @@ export async function setupCommand(
   context: CommandContext,
   operation: Operation,
 ): Promise<number> {
+  if (options.credentialHelper) {
+    if (options.remote === undefined && !options.experiments) {
+      return await setupCredentialHelper(options.undo, context, operation);
+    }
+    throw new HelperError(
+      'usage',
+      "'--credential-helper' is for all Git remotes: it takes no name and no other option",
+    );
+  }
   const repository = await requireRepository(context, operation);
   const { name, why } =
     options.remote === undefined ? await defaultRemote(repository) : { name: options.remote, why: undefined };

@@ -72,8 +72,8 @@ function openCaches(
     warn: () => {},
   });
   const caches = new Map<string, Cache>();
-  return (root, config, object) => {
-    const configured = projects.configure(root, config);
+  return async (root, config, object) => {
+    const configured = await projects.configure(root, config);
     if (configured instanceof HelperError) throw new HelperError('corrupt', configured.message);
     const directory = configured.cacheDirectory;
     const cache = caches.get(directory) ?? openCache(directory, { shared: undefined, fsyncObjects: false });

@@ -60,12 +60,15 @@ export async function surveyRepository(
     });
     const commit = await objects.resolve('HEAD');
     const data = commit === undefined ? undefined : await projects.of(commit);
-    const committed = (data?.projects ?? []).map((project) =>
-      survey(project, 'committed', projects, repository, settings),
-    );
-    const fresh = newProjects(committed, repository).map((root) =>
-      survey({ root, config: workTreeConfig(root, repository) }, 'new', projects, repository, settings),
-    );
+    const committed: SurveyedProject[] = [];
+    for (const project of data?.projects ?? []) {
+      committed.push(await survey(project, 'committed', projects, repository, settings));
+    }
+    const fresh: SurveyedProject[] = [];
+    for (const root of newProjects(committed, repository)) {
+      const project = { root, config: workTreeConfig(root, repository) };
+      fresh.push(await survey(project, 'new', projects, repository, settings));
+    }
     const all = [...committed, ...fresh];
     const places = (data?.outputs ?? []).map(({ place }) => place);
     const used = [
@@ -90,18 +93,19 @@ export async function surveyRepository(
   }
 }
 
-function survey(
+async function survey(
   project: { readonly root: string; readonly config: Uint8Array | undefined },
   state: SurveyedProject['state'],
   projects: Projects,
   repository: CommandRepository,
   settings: Settings,
-): SurveyedProject {
-  const destination = (config: Uint8Array | undefined): Destination =>
-    defaultStorage(projects.configure(project.root, config), settings);
-  const storage = destination(project.config);
+): Promise<SurveyedProject> {
+  const destination = async (config: Uint8Array | undefined): Promise<Destination> =>
+    defaultStorage(await projects.configure(project.root, config), settings);
+  const storage = await destination(project.config);
   const here = workTreeConfig(project.root, repository);
-  const changed = here !== undefined && !here.equals(project.config ?? Buffer.alloc(0)) ? destination(here) : undefined;
+  const isOther = here !== undefined && !here.equals(project.config ?? Buffer.alloc(0));
+  const changed = isOther ? await destination(here) : undefined;
   const other =
     isStorage(changed) && !(isStorage(storage) && identityOf(storage, undefined) === identityOf(changed, undefined));
   return { root: project.root, state, storage, uncommitted: other ? changed : undefined };
@@ -118,7 +122,7 @@ export async function projectConfig(
   const objects = openRepository({ ...repository.git, signal: operation.signal });
   const { location } = repository;
   const options = { ...context, location, remote: undefined, fsyncObjects: false, warn: () => undefined };
-  return openProjects(objects, options).configure(root, workTreeConfig(root, repository));
+  return await openProjects(objects, options).configure(root, workTreeConfig(root, repository));
 }
 
 function defaultStorage(config: Config | HelperError, settings: Settings): Destination {

@@ -63,7 +63,7 @@ async function usualRemote(
   repository: CommandRepository,
   context: CommandContext,
 ): Promise<string> {
-  const chosen = experimentRemote(repository, context, names);
+  const chosen = await experimentRemote(repository, context, names);
   if (chosen !== undefined) return chosen;
   if (verb === 'push') {
     const { configuration } = repository;

@@ -36,7 +36,7 @@ export interface ValuesOptions {
   /** Only parameters that a stage depends on. */
   readonly stagesOnly: boolean;
   /** Bytes of a cached object; undefined: not in the cache. `config` is the project's `.dvc/config`. */
-  readonly cached: (root: string, config: Uint8Array | undefined, object: DvcObject) => Uint8Array | undefined;
+  readonly cached: (root: string, config: Uint8Array | undefined, object: DvcObject) => Promise<Uint8Array | undefined>;
 }
 
 /** Bytes of files whose values are remembered. */
@@ -122,10 +122,10 @@ export function createValuesReader(options: ValuesOptions): ValuesReader {
       for (const output of outputs) {
         const { object } = output;
         if (object === undefined || !output.cache) continue;
-        const fetch = (wanted: DvcObject): Uint8Array | undefined => options.cached(root, config, wanted);
-        if (output.path === path && !isListing(object.id)) return [placeOf(path, object, fetch)];
+        const fetch: Fetch = (wanted) => options.cached(root, config, wanted);
+        if (output.path === path && !isListing(object.id)) return [await placeOf(path, object, fetch)];
         if (isListing(object.id) && (path === output.path || path.startsWith(`${output.path}/`)))
-          return placesBelow(path, output, object, fetch);
+          return await placesBelow(path, output, object, fetch);
       }
     }
     return [absent];
@@ -239,11 +239,11 @@ interface Place {
   readonly lack?: readonly ['absent' | 'uncached' | 'broken', string];
 }
 
-type Fetch = (object: DvcObject) => Uint8Array | undefined;
+type Fetch = (object: DvcObject) => Promise<Uint8Array | undefined>;
 
-function placeOf(path: string, object: DvcObject, fetch: Fetch): Place {
+async function placeOf(path: string, object: DvcObject, fetch: Fetch): Promise<Place> {
   try {
-    const bytes = fetch(object);
+    const bytes = await fetch(object);
     return bytes === undefined ? { path, lack: ['uncached', 'not in the cache'] } : { path, bytes };
   } catch (error) {
     return { path, lack: ['broken', messageOf(error)] };
@@ -251,15 +251,15 @@ function placeOf(path: string, object: DvcObject, fetch: Fetch): Place {
 }
 
 /** Files of a directory that DVC tracks, at and below `path`. */
-function placesBelow(path: string, output: Output, object: DvcObject, fetch: Fetch): readonly Place[] {
-  const listing = placeOf(path, object, fetch);
+async function placesBelow(path: string, output: Output, object: DvcObject, fetch: Fetch): Promise<readonly Place[]> {
+  const listing = await placeOf(path, object, fetch);
   if (listing.bytes === undefined) return [listing];
-  let places: readonly Place[];
+  const places: Place[] = [];
   try {
-    places = parseListing(listing.bytes, path)
-      .map(({ relpath, id }) => ({ at: posix.join(output.path, relpath), id }))
-      .filter(({ at }) => at === path || at.startsWith(`${path}/`))
-      .map(({ at, id }) => placeOf(at, { kind: object.kind, id }, fetch));
+    for (const { relpath, id } of parseListing(listing.bytes, path)) {
+      const at = posix.join(output.path, relpath);
+      if (at === path || at.startsWith(`${path}/`)) places.push(await placeOf(at, { kind: object.kind, id }, fetch));
+    }
   } catch (error) {
     return [{ path, lack: ['broken', messageOf(error)] }];
   }

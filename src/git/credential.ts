@@ -1,9 +1,7 @@
 import { isAbort } from '../model/error.ts';
+import { inCredentialVariable } from '../model/git.ts';
 import { trace } from '../report/trace.ts';
 import { type Environment, runGit } from './process.ts';
-
-/** Set for every `git credential` we start: our own credential helper answers nothing below it. */
-const inCredentialVariable = 'DVCEXP_IN_CREDENTIAL';
 
 /** What `git credential` is asked about (git-credential(1), INPUT/OUTPUT FORMAT). */
 export interface CredentialQuestion {

@@ -1,6 +1,9 @@
 declare const brand: unique symbol;
 type Brand<Name extends string> = string & { readonly [brand]: Name };
 
+/** Set for every `git credential` that this program starts: its own credential helper answers nothing below it. */
+export const inCredentialVariable = 'DVCEXP_IN_CREDENTIAL';
+
 /** Git object ID: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits. */
 export type GitOid = Brand<'GitOid'>;
 /** Full refname, `refs/heads/main`. */

@@ -15,10 +15,11 @@ export async function familiarRemotes(
 ): Promise<readonly StorageConfig[]> {
   const head = await repository.resolve('HEAD');
   for (const commit of head === undefined ? commits : [head, ...commits]) {
-    const remotes = (await projects.of(commit)).projects.flatMap(({ root, config }) => {
-      const settled = projects.configure(root, config);
-      return settled instanceof HelperError ? [] : [...settled.remotes.values()];
-    });
+    const remotes: StorageConfig[] = [];
+    for (const { root, config } of (await projects.of(commit)).projects) {
+      const settled = await projects.configure(root, config);
+      if (!(settled instanceof HelperError)) remotes.push(...settled.remotes.values());
+    }
     if (remotes.some(({ committed }) => committed.size > 0)) return remotes;
   }
   return [];

@@ -9,6 +9,7 @@ import type { RepositoryLocation } from '../git/work-tree.ts';
 import { HelperError } from '../model/error.ts';
 import type { GitOid } from '../model/git.ts';
 import { isCloudVersioned } from '../model/storage-config.ts';
+import { findOwnLayer, type OwnLayer } from './own-layer.ts';
 import type { PlacedOutput, RunPlace } from './placed-output.ts';
 import { versionsAt } from './versions.ts';
 
@@ -32,7 +33,7 @@ export interface Projects {
   /** The run caches of a commit's DVC projects. Projects without a usable default storage remote have none to share. */
   runPlaces(commit: GitOid): Promise<readonly RunPlace[]>;
   /** What counts for a project whose own `.dvc/config` is `config`. An error: it cannot be used. */
-  configure(root: string, config: Uint8Array | undefined): Config | HelperError;
+  configure(root: string, config: Uint8Array | undefined): Promise<Config | HelperError>;
 }
 
 export interface ProjectsOptions {
@@ -68,41 +69,52 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
     ...readLayer('system', machine.system, join(machine.system, '..')),
     ...readLayer('global', machine.global, join(machine.global, '..')),
   ];
-  const settled = new Map<string, Settled>();
+  const settled = new Map<string, Promise<Settled>>();
   const warned = new Set<string>();
   const caches = new Map<string, Cache>();
 
-  const settle = (root: string, committed: Uint8Array | undefined): Settled => {
+  const warn = (warning: string): void => {
+    if (!warned.has(warning)) options.warn(warning);
+    warned.add(warning);
+  };
+  const ownLayers = new Map<string, Promise<OwnLayer>>();
+  const ownLayer = async (dvc: string): Promise<readonly ConfigLayer[]> => {
+    if (options.location.workTree === undefined) return [];
+    const finding = ownLayers.get(dvc) ?? findOwnLayer(dvc, options.env);
+    ownLayers.set(dvc, finding);
+    const { path, warning } = await finding;
+    if (warning !== undefined) warn(warning);
+    return path === undefined ? [] : readLayer('local', path, dvc);
+  };
+  const settle = (root: string, committed: Uint8Array | undefined): Promise<Settled> => {
     const text = committed === undefined ? '' : Buffer.from(committed).toString('utf8');
     const key = `${root}\0${text}`;
-    const known = settled.get(key);
-    if (known !== undefined) return known;
+    const settling = settled.get(key) ?? merge(root, text);
+    settled.set(key, settling);
+    return settling;
+  };
+
+  const merge = async (root: string, text: string): Promise<Settled> => {
     const top = options.location.workTree ?? options.location.gitDirectory;
     const project = join(top, root);
     const dvc = join(project, '.dvc');
-    let result: Settled;
     try {
       const config = mergeConfig(
         [
           ...machineLayers(),
           { level: 'repo', text, path: join(root, '.dvc/config'), directory: dvc },
-          ...(options.location.workTree === undefined ? [] : readLayer('local', join(dvc, 'config.local'), dvc)),
+          ...(await ownLayer(dvc)),
         ],
         { projectDirectory: project, home: options.home, workTree: top },
       );
-      for (const warning of config.warnings) {
-        if (!warned.has(warning)) options.warn(warning);
-        warned.add(warning);
-      }
+      for (const warning of config.warnings) warn(warning);
       // A bare repository has no project directory: only a cache configured elsewhere exists for it.
       const homeless = options.location.workTree === undefined && config.cacheDirectory.startsWith(dvc);
-      result = { config, cache: homeless ? undefined : cacheOf(config) };
+      return { config, cache: homeless ? undefined : cacheOf(config) };
     } catch (error) {
       if (!(error instanceof HelperError)) throw error;
-      result = { config: error, cache: undefined };
+      return { config: error, cache: undefined };
     }
-    settled.set(key, result);
-    return result;
   };
 
   const cacheOf = (config: Config): Cache => {
@@ -133,7 +145,7 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
     const projects = await collector.projects(tree);
     const outputs: PlacedOutput[] = [];
     for (const project of projects) {
-      const around = settle(project.root, project.config);
+      const around = await settle(project.root, project.config);
       for (const output of project.outputs) {
         if (output.cache && (output.object !== undefined || output.versioned !== undefined)) {
           outputs.push(place(output, project.root, around));
@@ -157,16 +169,18 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
   };
 
   return {
-    configure: (root, config) => settle(root, config).config,
+    configure: async (root, config) => (await settle(root, config)).config,
     of,
     async runPlaces(commit) {
       const { projects } = await of(commit);
-      return projects.flatMap(({ root, config: committed, apart }) => {
-        const { config, cache } = settle(root, committed);
-        if (config instanceof HelperError || cache === undefined) return [];
+      const places: RunPlace[] = [];
+      for (const { root, config: committed, apart } of projects) {
+        const { config, cache } = await settle(root, committed);
+        if (config instanceof HelperError || cache === undefined) continue;
         const storage = config.remotes.get(options.remote ?? config.defaultRemote ?? '');
-        return storage === undefined ? [] : [{ storage, cache, apart }];
-      });
+        if (storage !== undefined) places.push({ storage, cache, apart });
+      }
+      return places;
     },
   };
 }

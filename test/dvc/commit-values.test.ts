@@ -27,7 +27,7 @@ function open(stagesOnly = false) {
     reader,
     metafiles: reader,
     stagesOnly,
-    cached: (_root, _config, object) => {
+    cached: async (_root, _config, object) => {
       const text = cache.get(keyOf(object));
       return text === undefined ? undefined : Buffer.from(text);
     },

@@ -1,7 +1,7 @@
 // What an ordinary client does for a repository that somebody else wrote, tried against us: what left the machine, and
 // what changed on disk. The stranger's server is at an address that is not this machine's own.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { awsKeys, noKeys } from '../e2e/small-s3.ts';
@@ -182,6 +182,32 @@ inOwnNetwork(import.meta.filename, () => {
       await team.push('main');
       assert.ok(!existsSync(canary), lines.join('\n'));
     }
+  });
+
+  test("a config.local that the repository brings is not taken for the user's own", async () => {
+    team.write('.dvc/config', endpoint());
+    team.write('.dvc/config.local', endpoint());
+    team.write('.dvc/.gitignore', '/cache\n/tmp\n');
+    trackAndCommit(team, 'model.bin', 'model');
+    plant();
+    const victim = team.path('victim');
+    assert.equal((await team.clone('victim', [], ambient)).code, 0);
+    assert.ok(existsSync(join(victim, '.dvc/config.local')));
+    const fetched = await team.git(victim, ['dvcexp', 'fetch'], ambient);
+    assert.match(fetched.stderr, /ignoring '.*config\.local': Git tracks it/);
+    nothingLeaked(fetched);
+    // Behind a link it is as much theirs.
+    world.git(team.alice, 'mv', '.dvc', 'real');
+    symlinkSync('real', join(team.alice, '.dvc'));
+    team.commit('linked');
+    plant();
+    assert.equal((await team.clone('linked', [], ambient)).code, 0);
+    for (const args of [
+      ['dvcexp', 'fetch'],
+      ['dvcexp', 'trust', '--list'],
+      ['push', 'origin', 'main:other'],
+    ])
+      nothingLeaked(await team.git(team.path('linked'), args, ambient));
   });
 
   test('files of the user that a repository names are not sent, shown or changed', async () => {

@@ -14,6 +14,11 @@ export const setupVerb: Verb = (parser, run) =>
           default: false,
           describe: 'also show its experiments as remote-tracking refs',
         })
+        .option('credential-helper', {
+          type: 'boolean',
+          default: false,
+          describe: 'instead: have Git ask git-credential-dvcexp for passwords of HTTPS remotes',
+        })
         .option('undo', { type: 'boolean', default: false, describe: 'have the configuration back as it was' }),
     (options) =>
       run(options, async (context, operation) => {
