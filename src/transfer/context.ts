@@ -148,7 +148,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
             judge: judgeFor(way),
-            credentials: way.onlyLooks === true ? withoutAsking(credentials) : credentials,
+            credentials: mayAsk(way, context.settings) ? credentials : withoutAsking(credentials),
           });
           opened.set(identity, storage);
           return storage;
@@ -161,6 +161,14 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
       await credentials.settle();
     },
   };
+}
+
+/**
+ * A push waits for its data, and so does whoever wants a fetch to fail without it (`git dvcexp` does). Any other fetch
+ * goes on without: who has no access to storage must not be asked for keys by every `git fetch`.
+ */
+function mayAsk({ direction, onlyLooks = false }: Way, { onFetchError }: Settings): boolean {
+  return !onlyLooks && (direction === 'push' || onFetchError === 'fail');
 }
 
 /** What helpers have, and no question to the user. */

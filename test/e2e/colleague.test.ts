@@ -1,6 +1,6 @@
 // A colleague who may read the code and has no access to storage never meets storage.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
@@ -152,8 +152,13 @@ test('a push of code loads no storage code, a push of data does', async () => {
   writeFileSync(join(carol, '.gitignore'), '/new.bin\n');
   world.git(carol, 'add', '-A');
   world.git(carol, 'commit', '-qm', 'data');
+  s3.accepts = new Set([awsKeys.AWS_ACCESS_KEY_ID ?? '']);
   const data = await loadedBy('push', 'origin', 'main');
+  s3.accepts = undefined;
   assert.equal(data.at(-1), '1', 'she cannot');
+  // A push waits for its data, so it may ask for keys.
+  assert.ok(existsSync(world.path('asked')));
+  rmSync(world.path('asked'));
   assert.notDeepEqual(
     data.filter((url) => storage.test(url)),
     [],

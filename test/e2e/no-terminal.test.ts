@@ -112,7 +112,12 @@ test('storage without access keys fails at once and says where to put them', asy
   const strange = await inVsCode(team.alice, ['push', 'origin', 'elsewhere']);
   assert.match(shown(strange) ?? '', /^\.dvc\/config has storage remote 's3' at http:\/\/127\.0\.0\.1:1\/data, where/);
   assert.match(strange.stderr, /^hint: if you trust it: git dvcexp trust http:\/\/127\.0\.0\.1:1\/data$/m);
-  const pushed = await inVsCode(team.alice, ['push', 'origin', 'elsewhere'], { DVCEXP_TRUST: 'http://127.0.0.1:1' });
+  const pushed = await inVsCode(team.alice, ['push', 'origin', 'elsewhere'], {
+    DVCEXP_TRUST: 'http://127.0.0.1:1',
+    // With one, storage is asked first whether it wants keys at all, and then the user for them.
+    GIT_ASKPASS: undefined,
+    SSH_ASKPASS: undefined,
+  });
   world.git(team.alice, 'switch', '-q', 'main');
   assert.equal(pushed.code, 1, pushed.stderr);
   assert.match(shown(pushed) ?? '', /^no AWS access keys for storage remote 's3'/);
