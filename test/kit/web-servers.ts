@@ -116,6 +116,17 @@ export async function startWsgidav(
   return { ...server, directory, caFile: tls?.ca ?? '' };
 }
 
+/** rclone's WebDAV server over a directory: one whose writes go through a cache of its own (DVCEXP_TEST_RCLONE). */
+export async function startRcloneDav(): Promise<WebServer> {
+  const { top, directory } = place();
+  const [port = 0] = await freePorts(1);
+  const named = process.env.DVCEXP_TEST_RCLONE;
+  const program = named === undefined || named === '' ? 'rclone' : named;
+  const login = ['--user', plainUser, '--pass', plainUser];
+  const args = ['serve', 'webdav', '--config', '/dev/null', '--addr', `127.0.0.1:${port}`, ...login];
+  return { ...(await start(program, [...args, directory], top, port)), directory, caFile: '' };
+}
+
 /**
  * nginx without root. `dav`: objects can be PUT; else files are only given out. `auth`: it wants the user. `tls`: it
  * also wants a certificate of ours, which lies in `client.pem` beside the authority's.

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HelperError } from '../../model/error.ts';
 import type { Content, TransferOperation } from '../../model/operation.ts';
 import { trace } from '../../report/trace.ts';
@@ -16,6 +17,8 @@ export interface UploadTools {
 
 type Upload = (key: string, content: Content, operation: TransferOperation) => Promise<void>;
 
+/** The status of what somebody else is at (RFC 4918, 11.3). */
+const locked = 423;
 /** How long a failed write may take to remove what it left. */
 const patienceMs = 10_000;
 /** Answers to MOVE that say: not here. 502 is what a gateway says whose own name is not the one in our URL. */
@@ -73,9 +76,13 @@ export function openUpload(tools: UploadTools): Upload {
 
 /** Best effort: what is left lies under a name that nobody reads. */
 async function remove(client: Client, key: string): Promise<void> {
-  const call = { action: 'cannot tidy up', method: 'DELETE', key, expects: [404, 409] };
+  const call = { action: 'cannot tidy up', method: 'DELETE', key, expects: [404, 409, locked] };
+  const signal = AbortSignal.timeout(patienceMs);
   try {
-    await client.askOnce(call, AbortSignal.timeout(patienceMs));
+    // A server that has not met the end of a broken PUT yet holds on to its file (rclone).
+    for (let waitMs = 50; (await client.askOnce(call, signal)).status === locked; waitMs *= 2) {
+      await sleep(waitMs, undefined, { signal });
+    }
   } catch (error) {
     trace(() => `storage: ${key} could not be removed: ${String(error)}`);
   }
