@@ -25,7 +25,7 @@ export interface Place {
   stop(): Promise<void>;
 }
 
-function makeCertificate(world: World, name: string): Certificate {
+export function makeCertificate(world: World, name: string): Certificate {
   const made = { key: world.path('tls', `${name}.key`), cert: world.path('tls', `${name}.pem`) };
   mkdirSync(world.path('tls'), { recursive: true });
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
