@@ -29,7 +29,8 @@ if (files.length === 0) {
   process.stderr.write(`no test files for tier '${tier}'\n`);
   process.exit(1);
 }
-const results = run({ files, concurrency: 2, timeout: tier === 'unit' ? 120_000 : 1_200_000 });
+// Most tests wait for other programs: one more at a time than there are processors on a small machine.
+const results = run({ files, concurrency: 3, timeout: tier === 'unit' ? 300_000 : 1_200_000 });
 results.on('test:fail', () => {
   process.exitCode = 1;
 });
