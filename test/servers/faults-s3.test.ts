@@ -206,6 +206,11 @@ const faults: readonly Fault[] = [
     fetch: [/^error: /m, notHere],
   },
   {
+    name: 'an object of more than the service takes',
+    rules: () => [{ match: /PUT|POST/, status: 400, body: xml('EntityTooLarge') }],
+    push: [/^error: cannot write to 's3:.*EntityTooLarge/m, gone],
+  },
+  {
     name: 'a service without space',
     rules: () => [{ match: /PUT|POST/, status: 507, body: xml('InsufficientStorage') }],
     push: [/^error: .*(?:InsufficientStorage|507)/m, gone],
