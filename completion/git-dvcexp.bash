@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list show status branch rename remove fetch setup doctor trust completion help"
+	local verbs="push pull list show status branch rename remove fetch setup doctor trust credential with-credentials completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -88,6 +88,12 @@ _git_dvcexp ()
 		;;
 	doctor,--*)
 		__gitcomp "--write"
+		;;
+	credential,--*)
+		__gitcomp "--yes"
+		;;
+	with-credentials,--*)
+		__gitcomp "--remote"
 		;;
 	trust,--*)
 		__gitcomp "--read --never --remove --list --global"

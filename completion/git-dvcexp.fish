@@ -44,7 +44,7 @@ function __git_dvcexp_remotes
     command git remote 2>/dev/null
 end
 
-set -l verbs push pull list ls show status branch rename remove rm fetch setup doctor trust completion help
+set -l verbs push pull list ls show status branch rename remove rm fetch setup doctor trust credential with-credentials completion help
 set -l verb "__fish_seen_subcommand_from"
 complete -c git-dvcexp -f
 complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
@@ -62,6 +62,8 @@ complete -c git-dvcexp -n "not $verb $verbs" -a fetch -d 'Bring the data of comm
 complete -c git-dvcexp -n "not $verb $verbs" -a setup -d 'Have git push and git fetch carry DVC data along'
 complete -c git-dvcexp -n "not $verb $verbs" -a doctor -d 'Find what keeps data from moving'
 complete -c git-dvcexp -n "not $verb $verbs" -a trust -d 'Say that keys and data may go where a repository wants them'
+complete -c git-dvcexp -n "not $verb $verbs" -a credential -d 'Move storage secrets between DVC and Git'
+complete -c git-dvcexp -n "not $verb $verbs" -a with-credentials -d 'Run a program with the secret of a storage remote'
 complete -c git-dvcexp -n "not $verb $verbs" -a completion -d 'Print what completes git dvcexp in a shell'
 complete -c git-dvcexp -n "not $verb $verbs" -a help -d 'Open the manual page'
 
@@ -104,6 +106,9 @@ complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments
 complete -c git-dvcexp -n "$verb setup" -l credential-helper -d 'Answer for passwords of HTTPS remotes'
 complete -c git-dvcexp -n "$verb setup" -l undo -d 'Take it back'
 complete -c git-dvcexp -n "$verb doctor" -l write -d 'Also write to storage'
+complete -c git-dvcexp -n "$verb credential" -s y -l yes -d 'Do not ask'
+complete -c git-dvcexp -n "$verb credential" -a 'import export check login' -d Action
+complete -c git-dvcexp -n "$verb with-credentials" -s r -l remote -x -d 'Storage remote'
 complete -c git-dvcexp -n "$verb trust" -l read -d 'Only to fetch from there'
 complete -c git-dvcexp -n "$verb trust" -l never -d 'Use nothing there'
 complete -c git-dvcexp -n "$verb trust" -l remove -d 'Forget what was said'

@@ -11,6 +11,7 @@ import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
 import { completionVerb, doctorVerb, fetchVerb, setupVerb, trustVerb } from './verbs/repository.ts';
+import { credentialVerb, withCredentialsVerb } from './verbs/secrets.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
 import { showVerb } from './verbs/showing.ts';
 import { helpAbout, markWords, unknownVerb, unmark, unmarkWords, verbIn } from './words.ts';
@@ -29,6 +30,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   setup: setupVerb,
   doctor: doctorVerb,
   trust: trustVerb,
+  credential: credentialVerb,
+  'with-credentials': withCredentialsVerb,
   completion: completionVerb,
 };
 const aliases: Readonly<Record<string, string>> = { ls: 'list', rm: 'remove' };

@@ -24,7 +24,10 @@ export async function experimentRemote(
 }
 
 /** DVC's configuration as it counts in the current directory; undefined outside of a project. Throws `config` when it cannot be used. */
-async function workTreeConfig(repository: CommandRepository, context: CommandContext): Promise<Config | undefined> {
+export async function workTreeConfig(
+  repository: CommandRepository,
+  context: CommandContext,
+): Promise<Config | undefined> {
   const { git, location } = repository;
   const root = projectAround(repository);
   if (root === undefined || location.workTree === undefined) return undefined;
@@ -41,7 +44,7 @@ async function workTreeConfig(repository: CommandRepository, context: CommandCon
 }
 
 /** From the top of the work tree, '' for the top itself. */
-function projectAround({ git, location: { workTree } }: CommandRepository): string | undefined {
+export function projectAround({ git, location: { workTree } }: CommandRepository): string | undefined {
   if (workTree === undefined) return undefined;
   for (let folder = realpathSync(git.cwd); ; folder = dirname(folder)) {
     const root = relative(workTree, folder).split(sep).join('/');

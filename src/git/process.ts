@@ -204,6 +204,29 @@ export function startProcess(command: string, args: readonly string[], options: 
   };
 }
 
+/**
+ * Runs a program in the place of this one: its stdin, stdout and stderr are ours, and so is the terminal with its signals.
+ * Answers the exit code, 128 + number for a program killed by a signal. Rejects as `RunningProcess.ended` does.
+ */
+export function runForeground(
+  command: string,
+  args: readonly string[],
+  { env, cwd, signal }: Pick<ProcessOptions, 'env' | 'cwd' | 'signal'>,
+): Promise<number> {
+  trace(() => `run ${printable(command)}`);
+  const child = spawn(command, [...args], { env, cwd, stdio: 'inherit', windowsHide: true });
+  // The terminal has sent the same signal to it; whoever ends us alone means it too.
+  const pass = (): void => void child.kill('SIGTERM');
+  signal?.addEventListener('abort', pass, { once: true });
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(startError(command, error)));
+    child.once('exit', (code, killer) => {
+      signal?.removeEventListener('abort', pass);
+      resolve(code ?? signalCode(killer));
+    });
+  });
+}
+
 /** A long-lived `git`, working on this repository unless `env` says otherwise. */
 export function startGit(args: readonly string[], options: ProcessOptions): RunningProcess {
   return startProcess('git', args, { ...options, env: repositoryEnvironment(options.env) });

@@ -2,7 +2,16 @@ import { HelperError } from '../model/error.ts';
 import type { Origin } from '../model/origin.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
-import type { Judge, LocateStorage, OpenStorage, Storage, StorageContext, Surroundings } from './remote.ts';
+import type {
+  Credential,
+  CredentialPlace,
+  Judge,
+  LocateStorage,
+  OpenStorage,
+  Storage,
+  StorageContext,
+  Surroundings,
+} from './remote.ts';
 import { withRetries } from './retry.ts';
 
 interface Backend {
@@ -87,6 +96,38 @@ export async function openStorage(config: StorageConfig, context: OpenContext): 
 /** Where a storage remote is; asks nobody. Throws as `openStorage` does for what cannot be. */
 export async function locateStorage(config: StorageConfig, context: Surroundings): Promise<Origin> {
   return (await locate(config, context)).origin;
+}
+
+/** What a person has signed in for, to be kept by Git. */
+export interface SignedIn {
+  readonly place: CredentialPlace;
+  readonly credential: Credential;
+}
+
+/**
+ * Has a person sign in with the service in a browser. Throws `unsupported` for storage that knows no such way, `config`
+ * without what it takes, `auth` when the person or the service says no.
+ *
+ * @param show told the address to open
+ */
+export async function signIn(
+  config: StorageConfig,
+  surroundings: Surroundings,
+  options: { readonly show: (url: string) => void; readonly signal: AbortSignal },
+): Promise<SignedIn> {
+  if (config.scheme !== 'gdrive') {
+    throw new HelperError(
+      'unsupported',
+      `there is no signing in to storage of the kind '${printable(config.scheme)}'`,
+      {
+        hints: ['keys and passwords are asked for when they are needed'],
+      },
+    );
+  }
+  const { signInToDrive } = await import('./gdrive/sign-in.ts');
+  const { tokenPlace, tokenUser } = await import('./gdrive/kept-token.ts');
+  const { clientId, refreshToken } = await signInToDrive(config, surroundings, options);
+  return { place: tokenPlace(clientId), credential: { username: tokenUser(config), password: refreshToken } };
 }
 
 async function locate(

@@ -9,6 +9,7 @@ import { printable } from '../report/printable.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
 import { openStorage } from '../storage/open.ts';
 import type { CredentialSource, Retry, Storage } from '../storage/remote.ts';
+import { removeBackup } from '../trust/backups.ts';
 import { openCredentials } from '../trust/credentials.ts';
 import { openJudge, type RepositoryJudge } from '../trust/judge.ts';
 import type { UrlSettings } from '../trust/pins.ts';
@@ -86,6 +87,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     git,
     platform: context.platform,
     configuration: context.configuration,
+    proven: (place) => removeBackup(directory, place),
     aside: (line, work) =>
       voice.pause(() => {
         // Also where Git is told to be quiet: it says what the question is about.
@@ -173,7 +175,12 @@ function mayAsk({ direction, onlyLooks = false }: Way, { onFetchError }: Setting
 
 /** What helpers have, and no question to the user. */
 function withoutAsking(credentials: CredentialSource): CredentialSource {
-  return { ...credentials, ask: async () => undefined, canAsk: false };
+  const { find } = credentials;
+  return {
+    ...credentials,
+    ask: (place, username, _need, operation) => find(place, username, operation),
+    canAsk: false,
+  };
 }
 
 /** Asks yes or no, where a person reads along and Git may ask too; else undefined. */

@@ -9,6 +9,8 @@ export interface CredentialOptions {
   readonly git: GitOptions;
   readonly platform: string;
   readonly configuration: (key: string) => string | undefined;
+  /** Told of a place whose secret the service has taken. */
+  readonly proven?: (place: CredentialPlace) => void;
   /** Runs the work while nothing else is written to the terminal, after a line for people. */
   readonly aside: <T>(line: string, work: () => Promise<T>) => Promise<T>;
 }
@@ -27,6 +29,7 @@ export function openCredentials(options: CredentialOptions): GitCredentials {
   const entries = new Map<string, Entry>();
   const refused = new Set<string>();
   const approved = new Set<string>();
+  const proven = new Set<string>();
   // One after the other: an entry is forgotten before somebody is asked for another.
   let telling: Promise<void> = Promise.resolve();
   let asking: boolean | undefined;
@@ -85,6 +88,8 @@ export function openCredentials(options: CredentialOptions): GitCredentials {
     },
     approve(place, credential) {
       const name = nameOf(place, credential);
+      if (!proven.has(name)) options.proven?.(place);
+      proven.add(name);
       if (approved.has(name)) return;
       approved.add(name);
       tell('approve', place, credential);

@@ -18,7 +18,7 @@ const help = async (...args: readonly string[]): Promise<string> => {
   return stdout;
 };
 const verbs = async (): Promise<string[]> =>
-  [...(await help()).matchAll(/^ {2}git dvcexp (\w+)/gm)].map(([, verb = '']) => verb);
+  [...(await help()).matchAll(/^ {2}git dvcexp ([\w-]+)/gm)].map(([, verb = '']) => verb);
 /** `--name` of each option that a verb takes. */
 const optionsOf = async (verb: string): Promise<string[]> =>
   [...new Set([...(await help(verb)).matchAll(/--([a-z][a-z-]*)/g)].map(([, name = '']) => name))].sort();
@@ -58,7 +58,7 @@ describe('completion offers every verb and option, and no other, in', () => {
     const zsh = text('_git-dvcexp');
     const array = (name: string): string => new RegExp(`^ {2}${name}=\\(\\n((?: {4}.*\\n)*)`, 'm').exec(zsh)?.[1] ?? '';
     assert.deepEqual(
-      [...array('verbs').matchAll(/'(\w+):/g)].map(([, verb]) => verb),
+      [...array('verbs').matchAll(/'([\w-]+):/g)].map(([, verb]) => verb),
       [...(await verbs()), 'help'],
     );
     await each((verb, options) => {
@@ -73,10 +73,10 @@ describe('completion offers every verb and option, and no other, in', () => {
 
   test('fish', async () => {
     const fish = text('git-dvcexp.fish');
-    const offered = [...fish.matchAll(/-n "not \$verb \$verbs" -a (\w+)/g)].map(([, verb]) => verb);
+    const offered = [...fish.matchAll(/-n "not \$verb \$verbs" -a ([\w-]+)/g)].map(([, verb]) => verb);
     assert.deepEqual(offered, [...(await verbs()), 'help']);
     await each((verb, options) => {
-      const names = [...fish.matchAll(/-n "\$verb ([\w ]+)".* -l ([a-z-]+)/g)].flatMap(([, of = '', name = '']) =>
+      const names = [...fish.matchAll(/-n "\$verb ([\w -]+)".* -l ([a-z-]+)/g)].flatMap(([, of = '', name = '']) =>
         of.split(' ').includes(verb) ? [name] : [],
       );
       assert.deepEqual(names.sort(), options, verb);

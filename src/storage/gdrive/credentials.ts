@@ -15,6 +15,7 @@ import {
 import type { AccessToken } from '../google/exchange.ts';
 import type { SecretUse, StorageContext } from '../remote.ts';
 import { fieldsOf, parseJson } from './complaint.ts';
+import { findKeptToken } from './kept-token.ts';
 
 /** What proves to Google who we are. */
 export interface DriveCredentials {
@@ -38,10 +39,10 @@ const dvcClientId = '710796635688-iivsgbgsb6uv1fap6635dhvuei09o66c.apps.googleus
 const mostBytes = 256 * 1024;
 
 /**
- * Looks where DVC looks, in its order; the first hit counts. Reads files and writes none. Throws `config` for credentials
+ * Looks where DVC looks, in its order, then what Git keeps; the first hit counts. Reads files and writes none. Throws `config` for credentials
  * that cannot be, `auth` when there are none.
  */
-export function findCredentials(config: StorageConfig, context: StorageContext): DriveCredentials {
+export async function findCredentials(config: StorageConfig, context: StorageContext): Promise<DriveCredentials> {
   const service = isTrue(config.options.gdrive_use_service_account);
   const sources: readonly (readonly [SecretUse['from'], Source])[] = [
     ['ambient', fromEnvironment],
@@ -52,6 +53,8 @@ export function findCredentials(config: StorageConfig, context: StorageContext):
     const found = source(config, context);
     if (found !== undefined) return { ...found, from };
   }
+  const kept = service ? undefined : await findKeptToken(config, context);
+  if (kept !== undefined) return kept;
   throw noCredentials(config, service);
 }
 
@@ -194,7 +197,7 @@ const keyFileHint = (remote: string): string =>
 export function signInHints(remote: string, ownClient: boolean): readonly string[] {
   const set = (option: string, local = true): string =>
     `dvc remote modify ${local ? '--local ' : ''}${remote} ${option}`;
-  const signIn = `sign in once with: dvc pull -r ${remote}`;
+  const signIn = `sign in once with: git dvcexp credential login ${remote}`;
   if (ownClient) return [signIn];
   return [
     'Google blocks the OAuth client that DVC brings along; it takes one of your own, or a service account',

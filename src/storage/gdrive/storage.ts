@@ -16,7 +16,7 @@ import { openUpload } from './upload.ts';
 /** A folder in Google Drive, with the layout that DVC gives it: a folder for each part of a key, a file for the last. */
 export const openDriveStorage: OpenStorage = async (config, context) => {
   const settings = readDriveSettings(config, context);
-  const credentials = findCredentials(config, context);
+  const credentials = await findCredentials(config, context);
   // Without a token there is nothing to ask Drive for.
   const refusal = await context.guard.admit({ from: credentials.from, shows: 'secret' });
   if (refusal !== undefined) throw refusal;

@@ -1,4 +1,5 @@
 import { HelperError } from '../../model/error.ts';
+import { parseKeptKey } from '../../model/kept-secret.ts';
 import type { Operation } from '../../model/operation.ts';
 import { originUrl } from '../../model/origin.ts';
 import { printable } from '../../report/printable.ts';
@@ -118,24 +119,11 @@ function profileIdentity(keys: KeySettings): Identity | undefined {
 export function keptIdentity(credential: Credential, { origin }: S3Settings): Identity {
   const { username: id, password } = credential;
   return {
-    keys: { id, ...parseKept(password) },
+    keys: { id, ...parseKeptKey(password) },
     source: `Git's credential helpers (${originUrl(origin)})`,
     hints: ['see which: git config --show-origin --get-all credential.helper (gitcredentials(7))'],
     credential,
   };
-}
-
-function parseKept(password: string): { readonly secret: string; readonly token?: string | undefined } {
-  if (!password.startsWith('{"v":')) return { secret: password };
-  try {
-    const said = JSON.parse(password) as { v?: unknown; secret?: unknown; token?: unknown };
-    const { secret, token } = said;
-    if (said.v === 1 && typeof secret === 'string')
-      return { secret, token: typeof token === 'string' ? token : undefined };
-  } catch {
-    // Then it only looks like it.
-  }
-  return { secret: password };
 }
 
 function noSecret({ remote, displayUrl }: S3Settings): HelperError {
