@@ -116,8 +116,14 @@ for (const option of ['version_aware', 'worktree']) {
     });
 
     test('once DVC has pushed and the versions are committed it goes, and needs no storage', () => {
+      const status = (): Ran => world.run(alice, 'git', ['dvcexp', 'status']);
+      const before = status();
+      assert.equal(before.code, 1, before.stderr);
+      assert.match(before.stdout, /^HEAD \(\w+\): not shared; \d+ objects, \d+ not in storage\n/);
       dvc(world, alice, 'push', '-q');
       world.git(alice, 'commit', '-qam', 'versions');
+      const shared = status();
+      assert.deepEqual([shared.code, shared.stdout.replace(/.*: (shared); .*\n/, '$1')], [0, 'shared'], shared.stderr);
       world.git(alice, 'tag', 'first');
       offline(world, () => {
         const push = ours(world, alice, 'push', 'origin', 'main', 'first');
