@@ -2,7 +2,8 @@
 // moves in chunks of their own; and page/ for the pages of `git dvcexp show --html`. What is inlined brings its licence along. Run by `npm run build`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
+import { bomOf, inlinedPackages, noticesOf } from './build/inlined.ts';
 import { toRoff } from './man.ts';
 import { buildPage } from './page.ts';
 
@@ -36,16 +37,19 @@ const { metafile } = await build({
     js: "import{createRequire as __dvcexpRequire}from'node:module';const require=__dvcexpRequire(import.meta.url);",
   },
 });
-await buildPage(`${aside}/page`);
+const page = await buildPage(`${aside}/page`);
 // By itself: started for every password that Git needs, it shares no chunk and holds no package.
 const helper = await build({ ...common, entryPoints: ['src/main/credential-helper.ts'] });
-writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, notices(metafile));
+const inlined = inlinedPackages(metafile, page, helper.metafile);
+writeFileSync(`${aside}/THIRD-PARTY-NOTICES.txt`, noticesOf(inlined));
+writeFileSync(`${aside}/sbom.cdx.json`, bomOf(JSON.parse(readFileSync('package.json', 'utf8')), inlined));
 writeManual();
 if (existsSync('dist')) renameSync('dist', `${aside}.old`);
 renameSync(aside, 'dist');
 rmSync(`${aside}.old`, { recursive: true, force: true });
 mkdirSync('.cache', { recursive: true });
 writeFileSync('.cache/bundle.json', JSON.stringify(metafile));
+writeFileSync('.cache/page.json', JSON.stringify(page));
 writeFileSync('.cache/credential-helper.json', JSON.stringify(helper.metafile));
 
 /** The pages of docs/man as man(1) reads them, in the folders it looks into. */
@@ -56,21 +60,4 @@ function writeManual(): void {
     const roff = toRoff(readFileSync(join('docs/man', page), 'utf8'), version);
     writeFileSync(`${aside}/man/man1/${page.replace(/\.md$/, '')}`, roff);
   }
-}
-
-/** Name, version and licence text of every package that the bundle inlines. */
-function notices(bundled: Metafile): string {
-  const folders = new Set<string>();
-  for (const input of Object.keys(bundled.inputs)) {
-    const match = /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input);
-    if (match !== null) folders.add(match[0]);
-  }
-  const parts = [...folders].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-    const text =
-      file !== undefined && existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8').trim() : '';
-    return `${name} ${version} (${license})\n\n${text}\n`;
-  });
-  return `This package contains parts of the following.\n\n${parts.join(`\n${'-'.repeat(72)}\n\n`)}`;
 }

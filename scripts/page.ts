@@ -1,9 +1,9 @@
 // The script and style of pages that `git dvcexp show --html` writes, each as one file.
-import { build } from 'esbuild';
+import { build, type Metafile } from 'esbuild';
 
 /** Builds `show.js` and `show.css` into a folder. */
-export async function buildPage(outdir: string): Promise<void> {
-  await build({
+export async function buildPage(outdir: string): Promise<Metafile> {
+  const { metafile } = await build({
     entryPoints: ['page/show.ts', 'page/show.css'],
     outdir,
     bundle: true,
@@ -13,5 +13,7 @@ export async function buildPage(outdir: string): Promise<void> {
     target: ['chrome111', 'firefox113', 'safari16.2'],
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
   });
+  return metafile;
 }
