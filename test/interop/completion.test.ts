@@ -36,7 +36,7 @@ const lines: readonly (readonly [line: string, offered: readonly string[]])[] = 
   ['git dvcexp push origin c', ['cnn-32']],
   ['git dvcexp branch ', ['cnn-32', 'quare-zips']],
   ['git dvcexp rm --ke', ['--keep']],
-  ['git dvcexp push --no', ['--no-cache']],
+  ['git dvcexp push --no-c', ['--no-cache']],
   ['git dvcexp rename --git-remote ', ['origin']],
   ['git dvcexp show --sort-order ', ['asc', 'desc']],
   ['git dvcexp show --only', ['--only-changed']],
