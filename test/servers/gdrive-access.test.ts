@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { HelperError } from '../../src/model/error.ts';
-import type { Storage } from '../../src/storage/remote.ts';
+import type { CredentialSource, Storage } from '../../src/storage/remote.ts';
 import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
 import { ada, bob, type Drive, driveScopes, startDrive } from '../kit/google-drive/drive.ts';
 import { refusing } from '../kit/trusting.ts';
@@ -99,6 +99,40 @@ describe('who is let in', { timeout: 120_000 }, () => {
     await using(openDrive(drive, at(), { ...own, profile: 'work' }, { env }), (storage) =>
       assert.rejects(storage.write(key, contentOf('data'), operation), says('auth', /'.*work\.json'.*'Editor'/s)),
     );
+  });
+
+  test("a person, by what Git's credential helpers keep: before DVC's token, and told what became of it", async () => {
+    const own = { gdrive_client_id: drive.client.id, gdrive_client_secret: drive.client.secret };
+    const env = { ...nobody, XDG_CACHE_HOME: join(folder, 'kept') };
+    file(`kept/pydrive2fs/${drive.client.id}/default.json`, { ...drive.userCredentials(), refresh_token: 'gone' });
+    const told: string[] = [];
+    const credentialsWith = (password: string): CredentialSource => ({
+      canAsk: true,
+      ask: async () => assert.fail('nobody can type a token'),
+      async find(place, username) {
+        told.push(`find ${place.protocol}://${place.host}/${place.path} ${username}`);
+        return { username: username ?? '', password };
+      },
+      approve: () => void told.push('approve'),
+      reject: () => void told.push('reject'),
+    });
+    const credentials = credentialsWith(drive.refreshToken());
+    await using(openDrive(drive, at(), { ...own, profile: 'work' }, { env, credentials }), works);
+    const { id } = drive.client;
+    assert.deepEqual(told, [`find https://oauth2.googleapis.com/${id} work@${id}`, 'approve']);
+    const gone = credentialsWith('1//c4nary');
+    await using(openDrive(drive, at(), own, { env, credentials: gone }), (storage) =>
+      assert.rejects(storage.stat(key, operation), says('auth', /sign in anew: git dvcexp credential login store/)),
+    );
+    assert.equal(told.at(-1), 'reject');
+    // Not of the client that DVC brings along, nor for a service account.
+    told.length = 0;
+    await assert.rejects(openDrive(drive, at(), {}, { env, credentials }), says('auth', /no credentials/));
+    await assert.rejects(
+      openDrive(drive, at(), { ...own, ...service }, { env, credentials }),
+      says('auth', /no credentials/),
+    );
+    assert.deepEqual(told, []);
   });
 
   test('what gcloud keeps of a person, and an access token alone', async () => {
@@ -198,7 +232,7 @@ describe('who is let in', { timeout: 120_000 }, () => {
       open({}),
       says('auth', /no credentials[\s\S]*gdrive_client_id[\s\S]*gdrive_use_service_account true/),
     );
-    await assert.rejects(open({ gdrive_client_id: 'mine' }), says('auth', /dvc pull -r store$/));
+    await assert.rejects(open({ gdrive_client_id: 'mine' }), says('auth', /git dvcexp credential login store$/));
     await assert.rejects(open(service), says('auth', /--local store gdrive_service_account_json_file_path/));
     const gone = { ...service, gdrive_service_account_json_file_path: join(folder, 'gone.json') };
     await assert.rejects(open(gone), says('auth', /there is no '.*gone\.json'/));
@@ -240,7 +274,10 @@ describe('who is let in', { timeout: 120_000 }, () => {
     };
     const token = drive.userCredentials();
     drive.accounts.revoke(String(token.refresh_token));
-    await refused(token, /invalid_grant[\s\S]*seven days[\s\S]*dvc pull -r store/);
+    await refused(
+      token,
+      /invalid_grant[\s\S]*seven days[\s\S]*remove it and sign in anew: git dvcexp credential login store/,
+    );
     await refused({ ...drive.userCredentials(), client_id: 'other' }, /invalid_client[\s\S]*gdrive_client_id <id>/);
     await refused({ ...drive.serviceAccount, client_email: 'gone@lab' }, /invalid_grant: .*account not found/);
     drive.faults = [

@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import * as http from 'node:http';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { runCompanion } from '../../src/cli/app.ts';
 import { signInToDrive } from '../../src/storage/gdrive/sign-in.ts';
 import { contentOf, failsWith, operation } from '../conformance/storage.ts';
+import { createTeam, trackAndCommit } from '../e2e/team.ts';
+import { clientEnv } from '../kit/google-drive/clients.ts';
 import { ada, type Drive, startDrive } from '../kit/google-drive/drive.ts';
+import { openWorld, type Ran, type World } from '../kit/world.ts';
 import { driveContext, openDrive } from './drive-remote.ts';
 
 let drive: Drive;
@@ -145,5 +149,68 @@ describe('signing in to Google Drive', { timeout: 60_000 }, () => {
       signIn(() => assert.fail('nothing to show'), {}),
       failsWith('config', /OAuth client of your own[\s\S]*gdrive_client_id[\s\S]*--local store gdrive_client_secret/),
     );
+  });
+});
+
+describe('git dvcexp credential login', { timeout: 120_000 }, () => {
+  let world: World;
+  before(() => {
+    world = openWorld({ ...clientEnv(drive), GDRIVE_CREDENTIALS_DATA: '' });
+  });
+  after(() => world?.remove());
+
+  /** As whoever opens the address that is printed. */
+  async function run(cwd: string, ...args: readonly string[]): Promise<Ran> {
+    let [stdout, stderr] = ['', ''];
+    const none = { terminal: false, stdoutTerminal: false, manual: '', completion: '', pageAssets: undefined };
+    const write = (text: string): void => {
+      stdout += text;
+      const [url] = /https:\/\/accounts\.google\.com\S+/.exec(text) ?? [];
+      if (url !== undefined) void consentPage(url).then(({ location = '' }) => get(location));
+    };
+    const code = await runCompanion(
+      ['credential', 'login', ...args],
+      {
+        ...none,
+        ...{ cwd, env: world.env, home: world.path('home'), platform: process.platform },
+        ...{ nodeVersion: process.versions.node, stdout: write, stderr: (text) => (stderr += text) },
+      },
+      { signal: AbortSignal.timeout(60_000) },
+    );
+    return { code, stdout, stderr };
+  }
+
+  test('what it has Git keep opens storage for the next push; without a helper it fails', async () => {
+    const team = createTeam(world, 'signed');
+    team.write('.dvc/config.local', '[\'remote "storage"\']\n    url = gdrive://root/signed in\n');
+    const refused = await run(team.alice, 'storage');
+    assert.equal(refused.code, 128);
+    assert.match(refused.stderr, /takes an OAuth client of your own/);
+    const { id, secret } = drive.client;
+    const options = `    gdrive_client_id = ${id}\n    gdrive_client_secret = ${secret}\n`;
+    team.write('.dvc/config.local', `['remote "storage"']\n    url = gdrive://root/signed in\n${options}`);
+    const forgotten = await run(team.alice);
+    assert.equal(forgotten.code, 128);
+    assert.match(forgotten.stderr, /signed in, and Git does not keep it\nhint: .*credential\.helper store/);
+    trackAndCommit(team, 'model.bin', 'model');
+    const nobody = await team.push('main');
+    assert.match(nobody.stderr, /hint: sign in once with: git dvcexp credential login storage/);
+
+    world.git(world.directory, 'config', '--global', 'credential.helper', 'store');
+    const signed = await run(team.alice, 'storage');
+    assert.equal(signed.code, 0, signed.stderr);
+    assert.match(signed.stdout, /Git keeps the token for storage remote 'storage' now/);
+    assert.ok(!`${signed.stdout}${signed.stderr}`.includes('1//'), 'the token is not shown');
+    const pushed = await team.push('main');
+    assert.equal(pushed.code, 0, pushed.stderr);
+    assert.match(pushed.stderr, /uploaded 1 object/);
+  });
+
+  test('other storage is not signed in to', async () => {
+    const team = createTeam(world, 'other');
+    const ran = await run(team.alice);
+    assert.equal(ran.code, 128);
+    assert.match(ran.stderr, /no signing in to storage of the kind 'local'/);
+    assert.equal((await run(world.directory)).code, 129);
   });
 });

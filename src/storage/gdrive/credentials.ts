@@ -27,9 +27,11 @@ export interface DriveCredentials {
   readonly source: string;
   /** Where it comes from, for the guard. */
   readonly from: SecretUse['from'];
+  /** Tells whoever keeps them that Google took them, or calls them wrong; undefined: nobody wants to know. */
+  readonly report?: ((verdict: 'approve' | 'reject') => void) | undefined;
 }
 
-type Found = Omit<DriveCredentials, 'from'>;
+type Found = Omit<DriveCredentials, 'from' | 'report'>;
 
 /** Where somebody may have put credentials; undefined: not there. */
 type Source = (config: StorageConfig, context: StorageContext) => Found | undefined;
@@ -39,15 +41,15 @@ const dvcClientId = '710796635688-iivsgbgsb6uv1fap6635dhvuei09o66c.apps.googleus
 const mostBytes = 256 * 1024;
 
 /**
- * Looks where DVC looks, in its order, then what Git keeps; the first hit counts. Reads files and writes none. Throws `config` for credentials
- * that cannot be, `auth` when there are none.
+ * Looks where DVC looks, in its order, and where Git keeps a token before that of DVC: who signed in for Git wants this
+ * one. The first hit counts. Reads files and writes none. Throws `config` for credentials that cannot be, `auth` when there
+ * are none.
  */
 export async function findCredentials(config: StorageConfig, context: StorageContext): Promise<DriveCredentials> {
   const service = isTrue(config.options.gdrive_use_service_account);
   const sources: readonly (readonly [SecretUse['from'], Source])[] = [
     ['ambient', fromEnvironment],
     ['options', service ? fromKeyFile : fromUserFile],
-    ...(service ? [] : [['ambient', fromDvc] as const]),
   ];
   for (const [from, source] of sources) {
     const found = source(config, context);
@@ -55,6 +57,8 @@ export async function findCredentials(config: StorageConfig, context: StorageCon
   }
   const kept = service ? undefined : await findKeptToken(config, context);
   if (kept !== undefined) return kept;
+  const found = service ? undefined : fromDvc(config, context);
+  if (found !== undefined) return { ...found, from: 'ambient' };
   throw noCredentials(config, service);
 }
 

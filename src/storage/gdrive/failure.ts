@@ -145,11 +145,13 @@ const refusals: Readonly<Record<string, Refusal>> = Object.assign(Object.create(
   cannotDownloadAbusiveFile: { code: 'corrupt', why: 'Google flags the object as malware or spam', hints: flagged },
 } satisfies Record<string, Refusal>);
 
-function renewHints({ remote }: DriveSettings, { credential, source }: DriveCredentials): readonly string[] {
+function renewHints({ remote }: DriveSettings, { credential, source, from }: DriveCredentials): readonly string[] {
   if (credential?.kind === 'service_account') {
     return [`the key is in ${source}: make a new one in the Google Cloud console`];
   }
-  return [`the token is in ${source}: sign in anew by removing it and running: dvc pull -r ${remote}`];
+  const signIn = `sign in anew: git dvcexp credential login ${remote}`;
+  // What the environment or an option names comes before what Git keeps.
+  return [from === 'credential' ? signIn : `the token is in ${source}: remove it and ${signIn}`];
 }
 
 /** What to do when Google gives out no access token, by what it said of it. */

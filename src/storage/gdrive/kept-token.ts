@@ -7,9 +7,12 @@ export function tokenPlace(clientId: string): CredentialPlace {
   return { protocol: 'https', host: new URL(googleTokenUrl).host, path: clientId };
 }
 
-/** Whose token it is, for people with more than one account. */
+/**
+ * Whose token it is, for people with more than one account. Git leaves the path out unless it is told otherwise, so the
+ * client stands here once more: a token is of no use to another one.
+ */
 export function tokenUser({ options }: StorageConfig): string {
-  return options.profile ?? 'default';
+  return `${options.profile ?? 'default'}@${options.gdrive_client_id ?? ''}`;
 }
 
 interface KeptToken {
@@ -17,6 +20,7 @@ interface KeptToken {
   readonly accessToken: undefined;
   readonly source: string;
   readonly from: 'credential';
+  readonly report: (verdict: 'approve' | 'reject') => void;
 }
 
 /** The refresh token that Git keeps for the storage remote's own OAuth client; undefined: none, or no client. */
@@ -25,9 +29,10 @@ export async function findKeptToken(
   { credentials }: Pick<StorageContext, 'credentials'>,
 ): Promise<KeptToken | undefined> {
   const { gdrive_client_id: clientId, gdrive_client_secret: clientSecret } = config.options;
-  if (clientId === undefined || clientSecret === undefined) return undefined;
+  if (clientId === undefined || clientSecret === undefined || credentials === undefined) return undefined;
+  const place = tokenPlace(clientId);
   const operation = { signal: new AbortController().signal };
-  const kept: Credential | undefined = await credentials?.find(tokenPlace(clientId), tokenUser(config), operation);
+  const kept: Credential | undefined = await credentials.find(place, tokenUser(config), operation);
   if (kept === undefined) return undefined;
   return {
     credential: {
@@ -41,5 +46,6 @@ export async function findKeptToken(
     accessToken: undefined,
     source: "what Git's credential helpers keep",
     from: 'credential',
+    report: (verdict) => credentials[verdict](place, kept),
   };
 }

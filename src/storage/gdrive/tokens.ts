@@ -23,9 +23,14 @@ export function openTokens(
     kept = undefined;
     if (known?.expiresMs !== undefined && known.expiresMs - Date.now() > leastMs) return known;
     try {
-      if (credential !== undefined) return await exchange(credential, scopes, transport);
+      if (credential !== undefined) {
+        const token = await exchange(credential, scopes, transport);
+        credentials.report?.('approve');
+        return token;
+      }
     } catch (error) {
       if (!(error instanceof HelperError) || error.code !== 'auth') throw error;
+      if (/\binvalid_grant\b/.test(error.message)) credentials.report?.('reject');
       const hints = [...error.hints, ...refusedHints(error.message, settings, credentials)];
       throw new HelperError('auth', error.message, { hints, cause: error });
     }
