@@ -1,4 +1,5 @@
 import { withSettings } from '../git/environment-config.ts';
+import { attendedVariable } from '../git/process.ts';
 import { HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { displayUrl, printable } from '../report/printable.ts';
@@ -83,14 +84,15 @@ export async function openTarget(
   operation: Operation,
 ): Promise<Target> {
   const git = gitOptions(context, operation);
+  const known = { ...git, env: { ...git.env, ...(context.terminal ? { [attendedVariable]: '1' } : {}) } };
   const served = (...more: readonly (readonly [key: string, value: string])[]): GitOptions => ({
-    ...git,
-    env: withSettings(git.env, [[`remote.${address}.vcs`, 'dvcexp'], ...more]),
+    ...known,
+    env: withSettings(known.env, [[`remote.${address}.vcs`, 'dvcexp'], ...more]),
   });
   if (looksLikeUrl(address) && !(await remoteNames(repository)).includes(address)) {
     const shown = `'${displayUrl(address)}'`;
     // Git dies of a remote that has a helper and no URL.
-    const moving = isPrefixed(address) ? git : served([`remote.${address}.url`, address]);
+    const moving = isPrefixed(address) ? known : served([`remote.${address}.url`, address]);
     return { address, pushedTo: address, shown, git, moving };
   }
   const remote = await readRemote(repository, address);
@@ -100,7 +102,7 @@ export async function openTarget(
     pushedTo: pushAddress(remote),
     shown: `'${printable(address)}'`,
     git,
-    moving: isSet || isByUrlAlone(remote) ? git : served(),
+    moving: isSet || isByUrlAlone(remote) ? known : served(),
   };
 }
 

@@ -10,6 +10,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** How many helpers are above this one, and the highest number that is still served (see `policy.ts`). */
 export const depthVariable = 'DVCEXP_DEPTH';
+/** Set by the companion, through which a helper's stderr goes: somebody reads along, although it is a pipe. */
+export const attendedVariable = 'DVCEXP_ATTENDED';
 /** Read by `readSettings`: a helper started below one of our own Git processes (lazy fetch) moves refs only. */
 const noDataVariable = 'DVCEXP_NO_CACHE';
 

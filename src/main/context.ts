@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { Environment } from '../git/process.ts';
+import { attendedVariable, type Environment } from '../git/process.ts';
 import { HelperError } from '../model/error.ts';
 import { onTrace } from '../report/trace.ts';
 
@@ -83,7 +83,7 @@ export function openProcessContext(): ProcessContext {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr,
-    terminal: process.stderr.isTTY === true,
+    terminal: process.stderr.isTTY === true || process.env[attendedVariable] === '1',
     signal: controller.signal,
     signalExitCode,
   };

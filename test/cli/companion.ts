@@ -29,7 +29,13 @@ export async function companion(
   world: World,
   cwd: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; nodeVersion?: string; stdoutTerminal?: boolean; pageAssets?: string } = {},
+  options: {
+    env?: NodeJS.ProcessEnv;
+    nodeVersion?: string;
+    terminal?: boolean;
+    stdoutTerminal?: boolean;
+    pageAssets?: string;
+  } = {},
 ): Promise<Ran> {
   let stdout = '';
   let stderr = '';
@@ -43,7 +49,7 @@ export async function companion(
       home: world.env.HOME ?? '',
       stdout: (text) => (stdout += text),
       stderr: (text) => (stderr += text),
-      terminal: false,
+      terminal: options.terminal ?? false,
       stdoutTerminal: options.stdoutTerminal ?? false,
       manual: join(top, 'dist', 'man'),
       completion: join(top, 'completion'),

@@ -339,6 +339,20 @@ test('the run cache goes along where that is asked for, with new experiments and
   assert.match((await push('--run-cache', '--no-run-cache')).stderr, /'--run-cache' and '--no-run-cache' cannot be/);
 });
 
+test('the helper knows whether somebody reads along', async () => {
+  const spy = program(
+    world,
+    'spy',
+    'git-remote-dvcexp',
+    `echo "[$DVCEXP_ATTENDED]" >>'${world.path('spied')}'; exit 1`,
+  );
+  const env = { PATH: `${spy}${delimiter}${world.env.PATH}` };
+  for (const terminal of [true, false]) await companion(world, team.alice, ['push', 'cnn-32'], { env, terminal });
+  // It is asked for its version too, where all has failed.
+  const spied = readFileSync(world.path('spied'), 'utf8').split('\n');
+  assert.deepEqual([spied.filter((line) => line === '[1]').length, spied.includes('[]')], [1, true]);
+});
+
 test('a dry run moves nothing and says what it would', async () => {
   const ran = await pushed('--dry-run');
   assert.match(ran.stdout, /^would push {2}cnn-32 .*\nwould push {2}quare-zips .*\n$/);
