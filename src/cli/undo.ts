@@ -90,6 +90,12 @@ async function tellRest(
     say(`${printable(shown)} still has refs; with the next prune they go: git fetch --prune ${word(name)}`);
   }
   if (onlyExperiments) return;
+  const pins = await runGit(['config', '--local', '--get-regexp', '^dvcexp\\..*\\.pin$'], {
+    ...repository.git,
+    accept: [0, 1],
+  });
+  // They guard against a repository that moves its storage; setting up again must not begin with nothing known.
+  if (pins.stdout.length > 0) say('which storage this clone has met stays written there: git dvcexp trust --list');
   const key = `remote.${name}.vcs`;
   const left = (await placedValues(key, repository.git)).filter(({ scope }) => scope !== 'command').at(-1);
   if (left === undefined) return;

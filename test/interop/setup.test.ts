@@ -100,7 +100,9 @@ test('setup, push, real dvc exp push, list and pull, fetch, and --undo', () => {
   git(alice, 'dvcexp', 'setup', '--undo');
   git(alice, 'dvcexp', 'setup', 're/written', '--undo');
   git(bob, 'dvcexp', 'setup', '--undo');
-  assert.equal(config(alice), before);
+  // What a push met stays known; all else is as it was.
+  const met = '\n[dvcexp "file:../storage"]\n\tpin = storage\n\tpushed = true\n';
+  assert.equal(config(alice), before + met);
   assert.equal(config(bob), plain);
   assert.deepEqual(listed(alice), ['one', 'two']);
 });
