@@ -6,6 +6,7 @@ import { printable } from '../report/printable.ts';
 import { createCacheDirectories } from './cache-directories.ts';
 import { isWhole, readVerified, readWhole, sizeOf } from './cache-reader.ts';
 import { createCacheWriter } from './cache-writer.ts';
+import { largestListing } from './listing.ts';
 import { createRunCache, type RunCache } from './run-cache.ts';
 
 /**
@@ -64,9 +65,6 @@ export interface CacheOptions {
   readonly fsyncObjects: boolean;
 }
 
-/** Millions of entries; more is no listing but an attack on memory. */
-const listingLimit = 512 * 2 ** 20;
-
 /** Opens nothing yet: the directory is looked at when an object is asked for. There is nothing to close. */
 export function openCache(directory: string, options: CacheOptions): Cache {
   const pathOf = (object: DvcObject): string => join(directory, keyOf(object));
@@ -89,7 +87,7 @@ export function openCache(directory: string, options: CacheOptions): Cache {
     },
     read(object) {
       const size = requireSize(object);
-      if (size > listingLimit) {
+      if (size > largestListing) {
         throw new HelperError('corrupt', `object '${keyOf(object)}' is too large for a listing`);
       }
       return readWhole(object, pathOf(object), size);

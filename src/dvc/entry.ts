@@ -115,9 +115,17 @@ function readVersionedFolder(files: readonly Yaml[], kind: HashKind | undefined)
   const listing = formatInlineListing(versioned);
   return {
     object: listing === undefined || kind === undefined ? undefined : { kind, id: listingId(listing) },
-    size: sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+    size: sumOf(sizes),
     versioned,
   };
+}
+
+/** undefined where a part is: the whole is then not known. */
+function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
+  return sizes.reduce<number | undefined>(
+    (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
 }
 
 /** DVC's word for a file is its MD5. The service's own (`etag`) says nothing about bytes that could be checked. */

@@ -12,7 +12,7 @@ export interface ListingEntry {
 }
 
 /** Bytes of any listing, and of one in another layout than DVC's own, which has to be parsed as a whole. */
-const largestListing = 512 * 1024 * 1024;
+export const largestListing: number = 512 * 1024 * 1024;
 const largestForeignListing = 128 * 1024 * 1024;
 const mostEntries = 10_000_000;
 

@@ -5,6 +5,7 @@ import { Readable, type Writable } from 'node:stream';
 import { HelperError, isAbort } from '../model/error.ts';
 import { printable } from '../report/printable.ts';
 import { trace } from '../report/trace.ts';
+import { locate } from './program-path.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -157,8 +158,10 @@ function exitOf(child: ChildProcess, command: string, signal: AbortSignal | unde
 }
 
 function spawnPiped(command: string, args: readonly string[], options: ProcessOptions): PipedProcess {
+  const program = locate(command, options.env);
+  if (program === undefined) throw startError(command, Object.assign(new Error(), { code: 'ENOENT' }));
   try {
-    return spawn(command, [...args], {
+    return spawn(program, [...args], {
       env: options.env,
       cwd: options.cwd,
       stdio: ['pipe', options.stdout ?? 'pipe', (options.stderr ?? 'inherit') === 'inherit' ? 'inherit' : 'pipe'],

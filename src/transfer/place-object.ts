@@ -2,6 +2,7 @@ import type { Cache } from '../dvc/cache.ts';
 import { HelperError } from '../model/error.ts';
 import type { Operation, TransferOperation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
+import type { Edge } from './plan.ts';
 import type { Wanted } from './wanted.ts';
 
 /**
@@ -17,11 +18,13 @@ export async function placeObject(
   cache: Cache,
   operation: TransferOperation,
 ): Promise<number> {
-  if (!versioned) return place(wanted, (start) => storage.read(wanted.key, { ...operation, start }), cache, operation);
+  const read = (key: string, version?: string) => (start: number) =>
+    bounded(wanted, start, storage.read(key, { ...operation, version, start }));
+  if (!versioned) return place(wanted, read(wanted.key), cache, operation);
   let fault = new HelperError('missing', `no version of object ${wanted.object.id} is recorded`);
   for (const { key, version } of wanted.sources ?? []) {
     try {
-      return await place(wanted, (start) => storage.read(key, { ...operation, version, start }), cache, operation);
+      return await place(wanted, read(key, version), cache, operation);
     } catch (error) {
       if (!(error instanceof HelperError) || (error.code !== 'missing' && error.code !== 'corrupt')) throw error;
       fault = error;
@@ -42,6 +45,37 @@ async function place(
   } catch (error) {
     if (!(error instanceof HelperError) || error.code !== 'corrupt') throw error;
     return await cache.write(object, read(0), operation);
+  }
+}
+
+// Shared by all objects of an output, as the edges are.
+const limits = new WeakMap<readonly Edge[], number>();
+
+/**
+ * Bytes that no object of these outputs has. What metafiles say of a size is no proof, and merged by hand may be old:
+ * only what is far beyond it counts. Infinite where they say nothing.
+ */
+function limitOf(edges: readonly Edge[]): number {
+  const known = limits.get(edges);
+  if (known !== undefined) return known;
+  const largest = edges.reduce((most, { size = Number.POSITIVE_INFINITY }) => Math.max(most, size), 0);
+  const limit = 2 * largest + 64 * 2 ** 20;
+  limits.set(edges, limit);
+  return limit;
+}
+
+/** Throws `corrupt` where the bytes do not end: a hash proves nothing before the last of them, and a disk is finite. */
+async function* bounded(
+  { edges }: Wanted,
+  start: number,
+  bytes: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const limit = limitOf(edges);
+  let at = start;
+  for await (const chunk of bytes) {
+    at += chunk.length;
+    if (at > limit) throw new HelperError('corrupt', `more than ${limit} bytes, far more than its metafile tells of`);
+    yield chunk;
   }
 }
 

@@ -19,6 +19,8 @@ export interface Edge {
   readonly refs: readonly RefName[];
   /** Nobody misses it when it is nowhere: never pushed, or of another repository. */
   readonly optional: boolean;
+  /** Bytes of all of the output, as its metafile says. Of a fetch only. */
+  readonly size?: number | undefined;
 }
 
 /** A top-level object (file or listing) with every edge to it. */
@@ -273,7 +275,8 @@ export async function planFetch(
     noteProblem(draft, data, names);
     for (const placed of data.outputs) {
       const optional = !placed.output.push || placed.output.imported === 'repo';
-      addDownload(draft, placed, { path: placed.output.path, refs: names, optional });
+      const { path, size } = placed.output;
+      addDownload(draft, placed, { path, refs: names, optional, size });
     }
   }
   return draft;

@@ -1,6 +1,7 @@
 import type { Cache } from '../dvc/cache.ts';
 import { damaged, digestOf, isNamed } from '../dvc/hash.ts';
-import { parseListing, parseListingIds } from '../dvc/listing.ts';
+import { largestListing, parseListing, parseListingIds } from '../dvc/listing.ts';
+import { HelperError } from '../model/error.ts';
 import type { RefName } from '../model/git.ts';
 import { type DvcObject, isListing, type Key, keyOf } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
@@ -88,7 +89,12 @@ export function describe(wanted: Wanted, listingBytes: (key: Key) => Uint8Array 
 /** A whole listing from storage, proven against its name. Throws `missing` when storage has not got it. */
 export async function readListing(object: DvcObject, storage: Storage, operation: Operation): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of storage.read(keyOf(object), operation)) chunks.push(Buffer.from(chunk));
+  let size = 0;
+  for await (const chunk of storage.read(keyOf(object), operation)) {
+    size += chunk.length;
+    if (size > largestListing) throw new HelperError('corrupt', `object '${keyOf(object)}' is too large for a listing`);
+    chunks.push(Buffer.from(chunk));
+  }
   const bytes = Buffer.concat(chunks);
   const digest = digestOf(object.kind, bytes);
   if (!isNamed(object, digest)) throw damaged(object, digest, storage.displayUrl);
