@@ -148,6 +148,34 @@ inOwnNetwork(import.meta.filename, () => {
     });
   }
 
+  test('what proves who we are is not sent unencrypted to a stranger, whoever keeps it', async () => {
+    world.git(world.directory, 'config', '--global', 'credential.helper', 'store');
+    const store = join(world.env.HOME ?? '', '.git-credentials');
+    writeFileSync(store, `http://ada:cAnArY@${strangersHost}:${new URL(stranger.url).port}\n`);
+    stranger.answer = (request, response) => {
+      const known = request.headers.authorization !== undefined;
+      response.writeHead(known ? 404 : 401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    };
+    team.write('.dvc/config', remote(`url = ${stranger.url}/x`, 'auth = basic', 'user = ada', 'password = committed'));
+    trackAndCommit(team, 'model.bin', 'committed');
+    plant();
+    nothingLeaked(await team.clone('first'));
+    team.write('.dvc/config', remote(`url = ${stranger.url}/x`));
+    track(team.alice, 'model.bin', 'kept');
+    team.commit('kept');
+    plant();
+    const cloned = await team.clone('victim');
+    nothingLeaked(cloned);
+    const fetched = await team.git(team.path('victim'), ['dvcexp', 'fetch']);
+    nothingLeaked(fetched);
+    const [, command = ''] = /(git config --local \S*allowInsecure true)$/m.exec(fetched.stderr) ?? [];
+    assert.notEqual(command, '', fetched.stderr);
+    assert.equal(world.run(team.path('victim'), 'sh', ['-c', command]).code, 0);
+    await team.git(team.path('victim'), ['dvcexp', 'fetch']);
+    assert.ok(stranger.secrets().length > 0, 'the user said so');
+    writeFileSync(store, '');
+  });
+
   test('keys that run commands or name files do nothing', async () => {
     const canary = world.path('canary');
     const script = world.path('evil');
