@@ -8,6 +8,7 @@ import { openStorage } from '../storage/open.ts';
 import type { Judge } from '../storage/remote.ts';
 import { openLedger } from '../transfer/ledger.ts';
 import { programStarter } from '../transfer/programs.ts';
+import { placeOf } from '../transfer/storage-place.ts';
 import { openJudge } from '../trust/judge.ts';
 import type { CommandContext } from './context.ts';
 import { error, type Finding, failed, ok, warn } from './finding.ts';
@@ -73,7 +74,8 @@ async function probe(
   const timeout = AbortSignal.timeout(patienceMs);
   const signal = AbortSignal.any([operation.signal, timeout]);
   // As in a push: what this clone has met before is not to be made anew, it is gone.
-  const isNew = openLedger(join(location.commonDirectory, 'dvcexp'), config, Math.floor(Date.now() / 1000)).empty;
+  const place = await placeOf(config, { ...context, configuration: configuration.get });
+  const isNew = openLedger(join(location.commonDirectory, 'dvcexp'), place, Math.floor(Date.now() / 1000)).empty;
   const ask = async (createBase: boolean): Promise<void> => {
     const storage = await openStorage(config, {
       ...context,

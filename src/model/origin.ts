@@ -12,6 +12,11 @@ export interface Origin {
   readonly host: string;
   /** Bucket, container or root folder, percent-encoded, no slash at either end; '' for none. */
   readonly path: string;
+  /**
+   * Whose names `path` is made of, where the same path is another place for somebody else: an account, a user, a part of
+   * the provider's cloud. '': everybody's. undefined: only the service could tell (My Drive). Never printed.
+   */
+  readonly namespace: string | undefined;
   /** The service of the provider that the storage remote's kind is named after, over TLS. */
   readonly provider: boolean;
   /** `user`: the machine's own layers of configuration, or the environment; a clone cannot write those. */
@@ -23,15 +28,17 @@ const ownPorts: Readonly<Record<string, string>> = { http: '80', https: '443', s
 /**
  * @param address host with or without port, as people write it; '' for `file`
  * @param path not encoded
+ * @param more `namespace` left out is everybody's
  */
 export function createOrigin(
   protocol: string,
   address: string,
   path: string,
-  more: Pick<Origin, 'provider' | 'namedBy'>,
+  more: Pick<Origin, 'provider' | 'namedBy'> & Partial<Pick<Origin, 'namespace'>>,
 ): Origin {
   const parts = path.split('/').filter((part) => part !== '');
-  return { protocol, host: canonicalHost(address, protocol), path: parts.map(encode).join('/'), ...more };
+  const place = { protocol, host: canonicalHost(address, protocol), path: parts.map(encode).join('/') };
+  return { ...place, namespace: '', ...more };
 }
 
 /** As Git writes it where a URL is part of a key: `https://host/bucket`, `file:///path`. Safe to print. */

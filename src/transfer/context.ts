@@ -20,6 +20,7 @@ import { openLedger } from './ledger.ts';
 import { identityOf } from './plan.ts';
 import { programStarter } from './programs.ts';
 import { openProjects, type Projects } from './projects.ts';
+import { placeOf } from './storage-place.ts';
 import { openUploadMemory } from './upload-memory.ts';
 
 /** What the data side may know of the session with Git. */
@@ -64,7 +65,7 @@ export interface Session {
   readonly repository: Repository;
   readonly projects: Projects;
   /** Tools for one storage remote, which is opened when first asked for and closed with the session. */
-  toolsFor(place: { readonly storage: StorageConfig }, way: Way): DownloadTools;
+  toolsFor(place: { readonly storage: StorageConfig }, way: Way): Promise<DownloadTools>;
   close(): Promise<void>;
 }
 
@@ -118,7 +119,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     directory,
     repository,
     projects,
-    toolsFor({ storage: config }, way) {
+    async toolsFor({ storage: config }, way) {
       let complaints = 0;
       let told = false;
       const onRetry = ({ error, tried, throttled }: Retry): void => {
@@ -128,7 +129,8 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
         told = true;
         voice.remark(`dvcexp: ${error.message}; trying again`);
       };
-      const ledger = openLedger(directory, config, Math.floor(Date.now() / 1000));
+      const place = await placeOf(config, context);
+      const ledger = openLedger(directory, place, Math.floor(Date.now() / 1000));
       return {
         voice,
         directory,
@@ -146,7 +148,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
             ...context,
             retry: { onRetry },
             createBase,
-            ...(way.direction === 'push' ? { uploads: openUploadMemory(directory, config) } : {}),
+            ...(way.direction === 'push' && place !== undefined ? { uploads: openUploadMemory(directory, place) } : {}),
             start: programStarter(context.env),
             warn: (message) => voice.warn(message),
             judge: judgeFor(way),

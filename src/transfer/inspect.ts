@@ -130,7 +130,8 @@ async function inspectGroup(
   let present: ReadonlyMap<string, number> | undefined;
   try {
     if (way !== undefined) {
-      const storage = await session.toolsFor(group, way).open();
+      const { open } = await session.toolsFor(group, way);
+      const storage = await open();
       await listings.fetchMissing(needs, storage, operation);
       present = await whatIsThere(needs, listings, storage, operation);
     }

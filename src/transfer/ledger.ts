@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRunPath, type RunPath } from '../dvc/run.ts';
 import { type Key, parseKey } from '../model/object.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
+import type { StoragePlace } from './storage-place.ts';
 
 /**
  * What this clone itself saw in one storage remote, so that the next push need not ask again. A memory, not a proof:
@@ -25,24 +24,16 @@ const header = 'dvcexp ledger 1';
 const lifetimeSeconds = 7 * 24 * 3600;
 
 /**
- * The place a ledger speaks of: what decides where bytes go, and nothing secret.
+ * @param directory the repository's `dvcexp` folder in its common Git directory
+ * @param place undefined, or one where others see other things: nothing is known, and nothing kept on disk
  */
-export function placeOf({ scheme, url, options }: StorageConfig): string {
-  const place = [scheme, url, options.endpointurl ?? '', options.region ?? ''];
-  // Of a connection string, what says where it leads and not how to get in.
-  const connection = options.connection_string?.match(/(?:AccountName|BlobEndpoint|EndpointSuffix)=[^;?]*/gi);
-  if (scheme === 'azure') place.push(options.account_name ?? '', ...(connection ?? []));
-  return createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 32);
-}
-
-/** @param directory the repository's `dvcexp` folder in its common Git directory */
-export function openLedger(directory: string, storage: StorageConfig, nowSeconds: number): Ledger {
+export function openLedger(directory: string, place: StoragePlace | undefined, nowSeconds: number): Ledger {
   const folder = join(directory, 'ledger');
-  const path = join(folder, placeOf(storage));
+  const path = place?.shared === true ? join(folder, place.name) : undefined;
   const known = new Set<string>();
   const fresh: string[] = [];
   let stale = false;
-  for (const [index, line] of readLines(path).entries()) {
+  for (const [index, line] of (path === undefined ? [] : readLines(path)).entries()) {
     if (index === 0 && line !== header) break;
     if (line.startsWith('@')) stale = !(Number(line.slice(1)) > nowSeconds - lifetimeSeconds);
     else if (!stale && (parseKey(line) ?? parseRunPath(line)) !== undefined) known.add(line);
@@ -58,11 +49,12 @@ export function openLedger(directory: string, storage: StorageConfig, nowSeconds
       fresh.push(key);
     },
     save() {
-      if (fresh.length === 0) return;
+      if (fresh.length === 0 || path === undefined) return;
       try {
         mkdirSync(folder, { recursive: true });
         try {
           writeFileSync(path, `${header}\n`, { flag: 'wx' });
+          dropStale(folder, nowSeconds);
         } catch {
           // Already there: one append below keeps parallel writers' lines whole.
         }
@@ -75,9 +67,17 @@ export function openLedger(directory: string, storage: StorageConfig, nowSeconds
     forget() {
       known.clear();
       fresh.length = 0;
-      rmSync(path, { force: true });
+      if (path !== undefined) rmSync(path, { force: true });
     },
   };
+}
+
+/** Ledgers in which nothing counts any more, of places that this clone has left. */
+function dropStale(folder: string, nowSeconds: number): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (statSync(path).mtimeMs / 1000 < nowSeconds - lifetimeSeconds) rmSync(path, { force: true });
+  }
 }
 
 function readLines(path: string): string[] {

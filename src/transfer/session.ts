@@ -74,14 +74,14 @@ async function receive(
   const results: FetchResult[] = [];
   const way: Way = { direction: 'fetch', commits: byFamiliarity(wanted, head).map(({ commit }) => commit) };
   for (const group of plan.groups.values()) {
-    results.push({ group, ...(await downloadGroup(group, session.toolsFor(group, way), operation)) });
+    results.push({ group, ...(await downloadGroup(group, await session.toolsFor(group, way), operation)) });
   }
   if (session.context.settings.runCache) {
     const places = await runPlaces(
       session,
       wanted.map(({ commit }) => commit),
     );
-    for (const place of places) await downloadRuns(place, session.toolsFor(place, way), operation);
+    for (const place of places) await downloadRuns(place, await session.toolsFor(place, way), operation);
   }
   return { problems: plan.problems, results };
 }

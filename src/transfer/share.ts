@@ -23,7 +23,7 @@ export async function shareData(
     const way = await pushWay(session, tips);
     const groups = new Map<string, Group>();
     for (const [identity, group] of plan.groups) {
-      const { ledger } = session.toolsFor(group, way);
+      const { ledger } = await session.toolsFor(group, way);
       const isSettled = (key: Key): boolean => !context.settings.forceUpload && ledger.has(key);
       const needs = [...group.needs].filter(([key]) => !isSettled(key));
       if (needs.length > 0) groups.set(identity, { ...group, needs: new Map(needs) });

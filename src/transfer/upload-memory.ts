@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StorageConfig } from '../model/storage-config.ts';
 import type { UploadMemory } from '../storage/remote.ts';
-import { placeOf } from './ledger.ts';
+import type { StoragePlace } from './storage-place.ts';
 
 /** Shorter than any service keeps the parts of an upload that nobody ended, where it forgets them by itself. */
 const lifetimeMs = 3 * 24 * 3600 * 1000;
@@ -25,12 +24,8 @@ interface Note {
  * @param directory the repository's `dvcexp` folder in its common Git directory
  * @param now milliseconds since 1970
  */
-export function openUploadMemory(
-  directory: string,
-  storage: StorageConfig,
-  now: () => number = Date.now,
-): UploadMemory {
-  const folder = join(directory, 'uploads', placeOf(storage));
+export function openUploadMemory(directory: string, place: StoragePlace, now: () => number = Date.now): UploadMemory {
+  const folder = join(directory, 'uploads', place.name);
   const pathOf = (key: string): string => join(folder, createHash('sha256').update(key).digest('hex').slice(0, 32));
   return {
     recall(key) {

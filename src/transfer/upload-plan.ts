@@ -36,8 +36,8 @@ export async function uploadPlan(
   const all = new Set(request.tips.map(({ ref }) => ref));
   const nothingGoes = (): boolean => failed.size > 0 && (request.atomic || failed.size === all.size);
   const way = await pushWay(session, request.tips);
-  const toolsFor = (place: { readonly storage: StorageConfig }): UploadTools => ({
-    ...session.toolsFor(place, way),
+  const toolsFor = async (place: { readonly storage: StorageConfig }): Promise<UploadTools> => ({
+    ...(await session.toolsFor(place, way)),
     force: settings.forceUpload,
     allowMissing: settings.allowMissing,
     dryRun: request.dryRun,
@@ -47,7 +47,7 @@ export async function uploadPlan(
   for (const group of plan.groups.values()) {
     // Data of refs that do not move is nobody's.
     if (nothingGoes()) break;
-    const result = await uploadGroup(group, toolsFor(group), operation);
+    const result = await uploadGroup(group, await toolsFor(group), operation);
     for (const [ref, reason] of result.failed) failed.set(ref, reason);
     if (result.objects > 0) {
       voice.say(
@@ -58,7 +58,7 @@ export async function uploadPlan(
   if (settings.runCache && !nothingGoes()) {
     const going = request.tips.filter(({ ref }) => !failed.has(ref));
     const commits = await Promise.all(going.map(({ source }) => session.repository.resolve(source)));
-    for (const place of await runPlaces(session, commits)) await uploadRuns(place, toolsFor(place), operation);
+    for (const place of await runPlaces(session, commits)) await uploadRuns(place, await toolsFor(place), operation);
   }
   return failed;
 }

@@ -46,7 +46,7 @@ beforeEach(() => {
 const memory = (days = 0): UploadMemory =>
   openUploadMemory(
     join(top, url.slice(-8).replaceAll('/', '-')),
-    { name: 'store', scheme: 's3', url, options: {}, committed: new Set() },
+    { name: 'store', shared: true },
     () => Date.now() + days * day,
   );
 

@@ -58,7 +58,6 @@ describe('S3 on versitygw', { skip: noVersity }, () => {
     const top = mkdtempSync(join(tmpdir(), 'dvcexp-uploads-'));
     const proxy = await openFaultProxy(server);
     const url = freshUrl();
-    const config = { name: 'store', scheme: 's3', url, options: {}, committed: new Set<string>() };
     const bytes = noise((44 << 20) + 5);
     try {
       for (const [rules, parts] of [
@@ -70,7 +69,7 @@ describe('S3 on versitygw', { skip: noVersity }, () => {
       ] as const) {
         proxy.seen.length = 0;
         proxy.rules = [...rules];
-        const uploads = openUploadMemory(top, config);
+        const uploads = openUploadMemory(top, { name: 'store', shared: true });
         const storage = await openS3(`http://127.0.0.1:${proxy.port}`, adminKeys, { url, uploads });
         const written = storage.write(key, contentOf(bytes), operation);
         if (rules.length > 0) await assert.rejects(written, failsWith('unavailable'));

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import type { Key } from '../../src/model/object.ts';
 import { noteBatch, settleJournals } from '../../src/transfer/journal.ts';
-import { openLedger, placeOf } from '../../src/transfer/ledger.ts';
+import { openLedger } from '../../src/transfer/ledger.ts';
 
-const storage = { name: 's', scheme: 's3', url: 's3://bucket/x', options: {}, committed: new Set<string>() };
+const place = { name: 'a'.repeat(32), shared: true };
 const key = (digit: string): Key => `files/md5/${digit.repeat(2)}/${digit.repeat(30)}` as Key;
 let directory = '';
 beforeEach(() => {
@@ -15,52 +15,63 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-test('a ledger remembers over processes, one storage remote apart from the other', () => {
-  const ledger = openLedger(directory, storage, 1000);
+test('a ledger remembers over processes, one place apart from the other', () => {
+  const ledger = openLedger(directory, place, 1000);
   ledger.add(key('a'));
   ledger.save();
-  assert.ok(openLedger(directory, storage, 2000).has(key('a')));
-  assert.ok(!openLedger(directory, storage, 2000).has(key('b')));
-  assert.ok(!openLedger(directory, { ...storage, url: 's3://bucket/y' }, 2000).has(key('a')));
+  assert.ok(openLedger(directory, place, 2000).has(key('a')));
+  assert.ok(!openLedger(directory, place, 2000).has(key('b')));
+  assert.ok(!openLedger(directory, { ...place, name: 'b'.repeat(32) }, 2000).has(key('a')));
 });
 
-test('the same container of another account is another place', () => {
-  const at = (options: Record<string, string>): typeof storage => ({
-    ...storage,
-    scheme: 'azure',
-    url: 'azure://c/x',
-    options,
-  });
-  const places = [{}, { account_name: 'one' }, { account_name: 'two' }].map(at);
-  places.push(
-    at({ connection_string: 'AccountName=one;AccountKey=k' }),
-    at({ connection_string: 'BlobEndpoint=http://x' }),
-  );
-  assert.equal(new Set(places.map(placeOf)).size, places.length);
-  const rotated = at({ connection_string: 'AccountKey=other;AccountName=one' });
-  assert.equal(placeOf(rotated), placeOf(at({ connection_string: 'AccountName=one;AccountKey=k' })));
+test('nothing is kept of what is not the same for everybody, or cannot be told', () => {
+  for (const nowhere of [undefined, { name: 'b'.repeat(32), shared: false }]) {
+    const ledger = openLedger(directory, nowhere, 1000);
+    ledger.add(key('a'));
+    ledger.save();
+    assert.ok(ledger.has(key('a')), 'for this process');
+    assert.ok(!openLedger(directory, nowhere, 1000).has(key('a')));
+    ledger.forget();
+    assert.ok(ledger.empty);
+  }
+  assert.deepEqual(readdirSync(directory), []);
+});
+
+test('a ledger of a place that was left goes once nothing counts in it', () => {
+  const week = 7 * 24 * 3600;
+  for (const name of ['old', 'young']) {
+    const ledger = openLedger(directory, { name, shared: true }, 1000);
+    ledger.add(key('a'));
+    ledger.save();
+  }
+  utimesSync(join(directory, 'ledger', 'old'), 1000, 1000);
+  utimesSync(join(directory, 'ledger', 'young'), 1000 + week, 1000 + week);
+  const ledger = openLedger(directory, place, 1001 + week);
+  ledger.add(key('b'));
+  ledger.save();
+  assert.deepEqual(readdirSync(join(directory, 'ledger')).sort(), [place.name, 'young']);
 });
 
 test('entries expire after a week, and a sign of loss forgets all', () => {
-  const ledger = openLedger(directory, storage, 1000);
+  const ledger = openLedger(directory, place, 1000);
   ledger.add(key('a'));
   ledger.save();
-  const later = openLedger(directory, storage, 1000 + 8 * 24 * 3600);
+  const later = openLedger(directory, place, 1000 + 8 * 24 * 3600);
   assert.ok(!later.has(key('a')));
   later.add(key('b'));
   later.save();
-  assert.ok(openLedger(directory, storage, 1001 + 8 * 24 * 3600).has(key('b')));
+  assert.ok(openLedger(directory, place, 1001 + 8 * 24 * 3600).has(key('b')));
   later.forget();
-  assert.ok(!openLedger(directory, storage, 1001).has(key('a')));
+  assert.ok(!openLedger(directory, place, 1001).has(key('a')));
 });
 
 test('a damaged ledger vouches for nothing', () => {
-  const ledger = openLedger(directory, storage, 1000);
+  const ledger = openLedger(directory, place, 1000);
   ledger.add(key('a'));
   ledger.save();
   const [name = ''] = readdirSync(join(directory, 'ledger'));
   writeFileSync(join(directory, 'ledger', name), `garbage\n@1000\n${key('a')}\n`);
-  assert.ok(!openLedger(directory, storage, 1000).has(key('a')));
+  assert.ok(!openLedger(directory, place, 1000).has(key('a')));
 });
 
 test('a batch noted in this boot is only dropped when old, one of another boot is checked', async () => {

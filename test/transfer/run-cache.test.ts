@@ -57,7 +57,7 @@ function tools(store: MemoryStorage, extra: Partial<UploadTools> = {}): UploadTo
   said = '';
   return {
     voice: openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 2 }),
-    ledger: openLedger(join(directory, 'git'), storage, 1000),
+    ledger: openLedger(join(directory, 'git'), { name: 'store', shared: true }, 1000),
     open: async () => store,
     throttled: () => 0,
     announce: async () => undefined,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { openUploadMemory } from '../../src/transfer/upload-memory.ts';
 
-const storage = { name: 's', scheme: 's3', url: 's3://bucket/x', options: {}, committed: new Set<string>() };
+const place = { name: 'a'.repeat(32), shared: false };
 const key = 'files/md5/ab/cdef';
 const day = 24 * 3600 * 1000;
 let directory = '';
@@ -19,13 +19,13 @@ const files = (): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 
-test('a note is there for the next run, of this storage remote only, and for nobody else to read', () => {
-  openUploadMemory(directory, storage).note(key, 'upload 1');
-  openUploadMemory(directory, storage).note(key, 'upload 2');
-  const memory = openUploadMemory(directory, storage);
+test('a note is there for the next run, of this place only, and for nobody else to read', () => {
+  openUploadMemory(directory, place).note(key, 'upload 1');
+  openUploadMemory(directory, place).note(key, 'upload 2');
+  const memory = openUploadMemory(directory, place);
   assert.equal(memory.recall(key), 'upload 2');
   assert.equal(memory.recall('files/md5/ab/other'), undefined);
-  assert.equal(openUploadMemory(directory, { ...storage, url: 's3://bucket/y' }).recall(key), undefined);
+  assert.equal(openUploadMemory(directory, { ...place, name: 'b'.repeat(32) }).recall(key), undefined);
   assert.deepEqual(
     files().map((file) => statSync(file).mode & 0o777),
     [0o600],
@@ -37,8 +37,8 @@ test('a note is there for the next run, of this storage remote only, and for nob
 });
 
 test('after some days it is no longer recalled but told as expired, and later dropped', () => {
-  openUploadMemory(directory, storage).note(key, 'upload 1');
-  const after = (days: number) => openUploadMemory(directory, storage, () => Date.now() + days * day);
+  openUploadMemory(directory, place).note(key, 'upload 1');
+  const after = (days: number) => openUploadMemory(directory, place, () => Date.now() + days * day);
   assert.equal(after(2).recall(key), 'upload 1');
   assert.deepEqual(after(2).expired(), []);
   assert.equal(after(4).recall(key), undefined);
@@ -49,7 +49,7 @@ test('after some days it is no longer recalled but told as expired, and later dr
 });
 
 test('notes are bounded in number and length, the oldest go', () => {
-  const memory = openUploadMemory(directory, storage);
+  const memory = openUploadMemory(directory, place);
   for (let at = 0; at < 300; at++) memory.note(`key ${at}`, 'x');
   assert.ok(files().length <= 256, String(files().length));
   assert.equal(memory.recall('key 299'), 'x');
@@ -58,14 +58,14 @@ test('notes are bounded in number and length, the oldest go', () => {
 });
 
 test('what cannot be read or written is only not remembered', () => {
-  const memory = openUploadMemory(directory, storage);
+  const memory = openUploadMemory(directory, place);
   memory.note(key, 'upload 1');
   for (const text of ['', '{', '[]', 'null', '{"key":1,"text":2}', JSON.stringify({ key: 'other', text: 'x' })]) {
     writeFileSync(files()[0] ?? '', text);
     assert.equal(memory.recall(key), undefined, text);
   }
   writeFileSync(join(directory, 'file'), '');
-  const nowhere = openUploadMemory(join(directory, 'file'), storage);
+  const nowhere = openUploadMemory(join(directory, 'file'), place);
   nowhere.note(key, 'x');
   assert.equal(nowhere.recall(key), undefined);
   assert.deepEqual(nowhere.expired(), []);

@@ -60,7 +60,7 @@ const group = (...needs: readonly { object: DvcObject; path: string; refs: reado
 
 const tools = (storage: ReturnType<typeof openMemoryStorage>, extra: Partial<UploadTools> = {}): UploadTools => ({
   voice: openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 1 }),
-  ledger: openLedger(join(directory, 'git'), config, 1000),
+  ledger: openLedger(join(directory, 'git'), { name: 'store', shared: true }, 1000),
   open: async () => storage,
   throttled: () => 0,
   announce: async () => undefined,
@@ -208,7 +208,10 @@ test('what was sent comes back whole, and what storage lost is named', async () 
   assert.equal(received.objects, 2);
   assert.deepEqual(received.absent.map(received.describe), [`data/b (md5 ${b.id})`]);
   assert.ok(cache.size(a) !== undefined && cache.size(dir) !== undefined && cache.size(b) === undefined);
-  assert.ok(!openLedger(join(directory, 'git'), config, 1000).has(keyOf(a)), 'a loss forgets the ledger');
+  assert.ok(
+    !openLedger(join(directory, 'git'), { name: 'store', shared: true }, 1000).has(keyOf(a)),
+    'a loss forgets the ledger',
+  );
 });
 
 test('wrong bytes from storage never enter the cache, and hold their listing back', async () => {

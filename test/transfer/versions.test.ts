@@ -106,7 +106,7 @@ async function bring(oid: GitOid, objects: Readonly<Record<string, string>>): Pr
   said = '';
   const tools = {
     voice: openVoice({ stderr: (text) => (said += text), progress: false, env: {}, verbosity: 1 }),
-    ledger: openLedger(world.path('git'), group.storage, 1000),
+    ledger: openLedger(world.path('git'), { name: 'store', shared: true }, 1000),
     open: async () => storage,
     throttled: () => 0,
     announce: async () => undefined,
@@ -198,7 +198,9 @@ test('nothing of a cloud-versioned storage remote is vouched for under an object
   const [group] = [...(await fetch(oid)).groups.values()];
   assert.ok(group !== undefined);
   const [need] = [...group.needs.values()];
-  assert.ok(need !== undefined && !openLedger(world.path('git'), group.storage, 1000).has(keyOf(need.object)));
+  assert.ok(
+    need !== undefined && !openLedger(world.path('git'), { name: 'store', shared: true }, 1000).has(keyOf(need.object)),
+  );
 });
 
 test('what a push without versions is told: paths and the way out, for a branch and for an experiment', async () => {

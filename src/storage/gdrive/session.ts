@@ -207,10 +207,16 @@ function parseSession(location: unknown): Session | undefined {
 }
 
 function noteOf({ host, path }: Session, { content, target }: Upload): string {
-  return JSON.stringify({ url: `https://${host}${path}`, size: content.size, id: target.id });
+  return JSON.stringify({ url: `https://${host}${path}`, size: content.size, ...placeOf(target) });
 }
 
 function recallSession(text: string | undefined, { content, target }: Upload): Session | undefined {
-  const { url, size, id } = fieldsOf(text === undefined ? undefined : parseJson(text));
-  return size === content.size && id === target.id ? parseSession(url) : undefined;
+  const { url, size, id, parent } = fieldsOf(text === undefined ? undefined : parseJson(text));
+  const place = placeOf(target);
+  return size === content.size && id === place.id && parent === place.parent ? parseSession(url) : undefined;
+}
+
+/** Whoever begins the upload decides where it ends, and My Drive is another one for another account. */
+function placeOf(target: Upload['target']): { readonly id?: string; readonly parent?: string } {
+  return target.id === undefined ? { parent: target.parent.id } : { id: target.id };
 }

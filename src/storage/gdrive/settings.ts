@@ -48,7 +48,10 @@ export function readDriveSettings(config: StorageConfig, context: Surroundings):
 /** Where tokens go, whatever the folder: Google's own API. Throws as `readDriveSettings` does for a URL that cannot be. */
 export const locateDrive: LocateStorage = (config): Origin => {
   const namedBy = config.committed.has('url') ? 'repository' : 'user';
-  return createOrigin('https', apiHost, parseDriveUrl(config).root, { provider: true, namedBy });
+  const { root } = parseDriveUrl(config);
+  // Everybody has these two of their own; an ID is the same folder for all.
+  const namespace = root === 'root' || root === 'appDataFolder' ? undefined : '';
+  return createOrigin('https', apiHost, root, { provider: true, namedBy, namespace });
 };
 
 /** Nothing in it is decoded, as in DVC: `%20` is a folder of that name. */

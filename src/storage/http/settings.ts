@@ -91,9 +91,11 @@ function parseUrl(text: string, fail: Fault): URL {
 /** Where a storage remote over HTTP or WebDAV is. Throws `config` for a URL that cannot be. */
 export const locateHttp: LocateStorage = (config) => originOf(config, parseUrl(config.url, faultOf(config)));
 
-function originOf({ committed }: StorageConfig, { protocol, host, pathname }: URL): Origin {
+function originOf({ committed, options }: StorageConfig, { protocol, host, pathname, username }: URL): Origin {
   const namedBy = committed.has('url') ? 'repository' : 'user';
-  return createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy });
+  // Servers with a home for each user show it under the same path.
+  const namespace = options.user ?? decoded(username);
+  return createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy, namespace });
 }
 
 type Options = StorageConfig['options'];

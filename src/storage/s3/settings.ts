@@ -103,7 +103,7 @@ export function readS3Settings(config: StorageConfig, context: Surroundings): S3
     bucket,
     prefix,
     endpoint,
-    origin: originOf(config, bucket, endpoint, ambient, secure),
+    origin: originOf(config, bucket, endpoint, ambient, { secure, region, account: accountOf(options, env, profile) }),
     secure,
     region,
     // A dot in the bucket's name would leave the reach of a wildcard certificate.
@@ -182,6 +182,12 @@ function readExplicit(options: Section, fail: Fault): AccessKeys | undefined {
   if (secret === undefined) return undefined;
   if (id === undefined) throw fail("'secret_access_key' is set and 'access_key_id' is not");
   return { id, secret, token: options.session_token };
+}
+
+/** The key that will sign, or the profile that gives one on demand. */
+function accountOf(options: Section, env: (name: string) => string | undefined, profile: Profile): string {
+  const ambient = options.profile === undefined ? env('AWS_ACCESS_KEY_ID') : undefined;
+  return options.access_key_id ?? ambient ?? profile.settings.aws_access_key_id ?? profile.name;
 }
 
 function customerKey(options: Section, fail: Fault): Headers {

@@ -66,7 +66,7 @@ export function readSshSettings(config: StorageConfig): SshSettings {
   return {
     name,
     displayUrl: displayUrl(config.url),
-    origin: createOrigin('ssh', address, path, { provider: false, namedBy }),
+    origin: createOrigin('ssh', address, path, { provider: false, namedBy, namespace: user ?? '' }),
     host,
     user,
     port,
