@@ -21,9 +21,17 @@ export function parseJson(text: string): Yaml {
   let at = 0;
   const fail = (what: string): HelperError =>
     new HelperError('corrupt', `line ${text.slice(0, at).split('\n').length}: ${what}`);
+  const matched = (): RegExpExecArray | null => {
+    try {
+      return token.exec(text);
+    } catch {
+      // What a search may remember of millions of escapes has an end.
+      throw fail('a text that is too long');
+    }
+  };
   const next = (): RegExpExecArray => {
     token.lastIndex = at;
-    const match = token.exec(text);
+    const match = matched();
     if (match === null) {
       const early = text.slice(at).trim() === '';
       if (early) at = text.length;

@@ -13,7 +13,7 @@ export interface ListingEntry {
 
 /** Bytes of any listing, and of one in another layout than DVC's own, which has to be parsed as a whole. */
 export const largestListing: number = 512 * 1024 * 1024;
-const largestForeignListing = 128 * 1024 * 1024;
+const largestForeignListing = 8 * 1024 * 1024;
 const mostEntries = 10_000_000;
 
 /**
@@ -79,17 +79,18 @@ function scan(bytes: Uint8Array, where: string, visit: Visit): void {
 }
 
 const windowBytes = 1024 * 1024;
-/** Cannot stand inside JSON text, where a quote has a backslash before it. */
-const between = '"}, {"';
+/** DVC's own, and without blanks. They cannot stand inside JSON text, where a quote has a backslash before it. */
+const between = ['"}, {"', '"},{"'];
 
 /** The files of a listing, a window of its bytes after the other, so that a huge one needs little memory. */
 function* readItems(bytes: Uint8Array, where: string): Iterable<readonly unknown[]> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let start = 0;
   do {
-    const rest = buffer.length - start;
-    const cut = rest > windowBytes ? buffer.lastIndexOf(between, start + windowBytes) : -1;
-    const end = cut > start ? cut + 2 : buffer.length;
+    const window = buffer.subarray(start, start + windowBytes);
+    const cut =
+      start + window.length < buffer.length ? Math.max(...between.map((mark) => window.lastIndexOf(mark))) : -1;
+    const end = cut > 0 ? start + cut + 2 : buffer.length;
     // Another layout than DVC's own has no place to cut.
     if (end - start > largestForeignListing)
       throw new HelperError(
@@ -97,7 +98,7 @@ function* readItems(bytes: Uint8Array, where: string): Iterable<readonly unknown
         `${where}: more than ${largestForeignListing / 1024 / 1024} MiB in another layout than DVC's`,
       );
     yield parseItems(buffer.subarray(start, end), start > 0, end < buffer.length, where);
-    start = end + 2;
+    start = end + 1;
   } while (start < buffer.length);
 }
 

@@ -1,9 +1,11 @@
 import {
+  CST,
   isAlias,
   isMap,
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   type Pair,
@@ -20,6 +22,8 @@ const largestFile = 16 * 1024 * 1024;
 const deepest = 64;
 /** Nodes that aliases may add to a document, so that ten lines cannot stand for a billion nodes. */
 const mostAliased = 10_000;
+/** What the package splits a text into: a word, a mark, a blank. Each takes half a kilobyte later on. */
+const mostLexemes = 1_000_000;
 
 /** Bytes of a YAML file as a value; an empty file is null. Throws `corrupt` with `line N: what is wrong`. */
 export function parseYaml(bytes: Uint8Array): Yaml {
@@ -40,10 +44,13 @@ function decode(bytes: Uint8Array): string {
 /** The whole of YAML, slowly: what parseBlockYaml gives up on. */
 export function parseAnyYaml(text: string): Yaml {
   const lines = new LineCounter();
+  requireModest(text);
   let document: ReturnType<typeof parseDocument>;
   try {
     // The failsafe schema leaves every scalar as text; parsePlain decides what it is, on both paths.
-    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    // Whether keys are unique it would ask of every pair of them.
+    const options = { uniqueKeys: false, prettyErrors: false, logLevel: 'error' } as const;
+    document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, ...options });
   } catch (error) {
     // Deep nesting overflows the package's stack.
     throw new HelperError('corrupt', 'nested too deeply', { cause: error });
@@ -51,6 +58,29 @@ export function parseAnyYaml(text: string): Yaml {
   const [first] = document.errors;
   if (first !== undefined) throw explain(first, text, lines);
   return createConverter(lines)(document.contents, 0).value;
+}
+
+/** The package itself takes minutes and gigabytes for what nests a million times, or has millions of parts. */
+function requireModest(text: string): void {
+  let [count, line, flow, marks] = [0, 1, 0, 0];
+  let scalar = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    count += 1;
+    if (count > mostLexemes)
+      throw new HelperError('corrupt', `line ${line}: too long for a style other than DVC's own`);
+    const [plain, isMark] = [scalar, lexeme.length === 1];
+    scalar = lexeme === CST.SCALAR;
+    if (lexeme.includes('\n')) {
+      line += lexeme.split('\n').length - 1;
+      marks = 0;
+    }
+    if (plain || !isMark) continue;
+    if (lexeme === '[' || lexeme === '{') flow += 1;
+    else if (lexeme === ']' || lexeme === '}') flow -= 1;
+    else if (lexeme === '-' || lexeme === '?') marks += 1;
+    if (flow > deepest || marks > deepest)
+      throw new HelperError('corrupt', `line ${line}: nested deeper than ${deepest} levels`);
+  }
 }
 
 function explain({ code, message, pos }: YAMLParseError, text: string, lines: LineCounter): HelperError {
@@ -102,7 +132,11 @@ function createConverter(lines: LineCounter): Convert {
       weight += 1 + value.weight;
       if (isScalar(pair.key) && pair.key.source === '<<' && pair.key.type === 'PLAIN')
         merged.push(...(isYamlList(value.value) ? value.value : [value.value]));
-      else map.set(keyOf(pair.key), value.value);
+      else {
+        const key = keyOf(pair.key);
+        if (map.has(key)) throw fail(pair.key, 'map keys must be unique');
+        map.set(key, value.value);
+      }
     }
     // Keys of the map itself win over merged ones, earlier merged maps over later ones.
     for (const source of merged) {

@@ -157,11 +157,15 @@ function exitOf(child: ChildProcess, command: string, signal: AbortSignal | unde
   return ended;
 }
 
+function requireProgram(command: string, env: Environment): string {
+  const program = locate(command, env);
+  if (program === undefined) throw Object.assign(new Error(), { code: 'ENOENT' });
+  return program;
+}
+
 function spawnPiped(command: string, args: readonly string[], options: ProcessOptions): PipedProcess {
-  const program = locate(command, options.env);
-  if (program === undefined) throw startError(command, Object.assign(new Error(), { code: 'ENOENT' }));
   try {
-    return spawn(program, [...args], {
+    return spawn(requireProgram(command, options.env), [...args], {
       env: options.env,
       cwd: options.cwd,
       stdio: ['pipe', options.stdout ?? 'pipe', (options.stderr ?? 'inherit') === 'inherit' ? 'inherit' : 'pipe'],
@@ -209,6 +213,14 @@ export function startProcess(command: string, args: readonly string[], options: 
   };
 }
 
+function spawnHere(command: string, args: readonly string[], { env, cwd }: ProcessOptions): ChildProcess {
+  try {
+    return spawn(requireProgram(command, env), [...args], { env, cwd, stdio: 'inherit', windowsHide: true });
+  } catch (error) {
+    throw startError(command, error as NodeJS.ErrnoException);
+  }
+}
+
 /**
  * Runs a program in the place of this one: its stdin, stdout and stderr are ours, and so is the terminal with its signals.
  * Answers the exit code, 128 + number for a program killed by a signal. Rejects as `RunningProcess.ended` does.
@@ -219,7 +231,7 @@ export function runForeground(
   { env, cwd, signal }: Pick<ProcessOptions, 'env' | 'cwd' | 'signal'>,
 ): Promise<number> {
   trace(() => `run ${printable(command)}`);
-  const child = spawn(command, [...args], { env, cwd, stdio: 'inherit', windowsHide: true });
+  const child = spawnHere(command, args, { env, cwd });
   // The terminal has sent the same signal to it; whoever ends us alone means it too.
   const pass = (): void => void child.kill('SIGTERM');
   signal?.addEventListener('abort', pass, { once: true });

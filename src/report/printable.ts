@@ -1,6 +1,6 @@
 // Control characters (C0, DEL, C1) and the marks that reorder text on a terminal.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-const unsafe = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const longest = 1024;
 
 /** Foreign text (paths, ref names, server errors) made safe for a terminal and cut at 1 KiB. The only way it may be printed. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { HelperError } from '../model/error.ts';
 import type { Content, Operation, TransferOperation } from '../model/operation.ts';
 import { createOrigin } from '../model/origin.ts';
+import { realPath } from '../model/real-path.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { isKey, requireKey } from './key.ts';
@@ -43,7 +44,9 @@ export const openLocalStorage: OpenStorage = async (config, context) => {
 
 export const locateLocal: LocateStorage = (config) => {
   const namedBy = config.committed.has('url') ? 'repository' : 'user';
-  return createOrigin('file', '', config.url.split(sep).join('/'), { provider: false, namedBy });
+  // A link in the work tree must not be what is trusted: the next commit may have it lead elsewhere.
+  const path = namedBy === 'repository' ? realPath(config.url) : config.url;
+  return createOrigin('file', '', path.split(sep).join('/'), { provider: false, namedBy });
 };
 
 /** The directory that the URL names, and what its absence means. */

@@ -9,6 +9,7 @@ import type { RepositoryLocation } from '../git/work-tree.ts';
 import { HelperError } from '../model/error.ts';
 import type { GitOid } from '../model/git.ts';
 import { isCloudVersioned } from '../model/storage-config.ts';
+import { requireOwnCache } from './own-cache.ts';
 import { findOwnLayer, type OwnLayer } from './own-layer.ts';
 import type { PlacedOutput, RunPlace } from './placed-output.ts';
 import { versionsAt } from './versions.ts';
@@ -108,6 +109,7 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
         { projectDirectory: project, home: options.home, workTree: top },
       );
       for (const warning of config.warnings) warn(warning);
+      if (options.location.workTree !== undefined) await requireOwnCache(config.cacheDirectory, top, options.env);
       // A bare repository has no project directory: only a cache configured elsewhere exists for it.
       const homeless = options.location.workTree === undefined && config.cacheDirectory.startsWith(dvc);
       return { config, cache: homeless ? undefined : cacheOf(config) };

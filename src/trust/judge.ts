@@ -1,6 +1,7 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { HelperError } from '../model/error.ts';
 import { type Origin, originUrl } from '../model/origin.ts';
+import { realPath } from '../model/real-path.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { locateStorage } from '../storage/open.ts';
 import type { Guard, Judge, SecretUse, Surroundings } from '../storage/remote.ts';
@@ -136,10 +137,10 @@ function wordOf(trust: string | undefined, origin: Origin): Facts['said'] {
   throw new HelperError('config', `dvcexp.${originUrl(origin)}.trust is none of read, write, never`);
 }
 
-/** A folder of the work tree itself: nothing leaves the repository's own reach. */
+/** A folder of the work tree itself, links followed: nothing leaves the repository's own reach. */
 function isOwnFolder(origin: Origin, config: StorageConfig, workTree: string | undefined): boolean {
   if (origin.protocol !== 'file' || workTree === undefined) return false;
-  const way = relative(workTree, config.url);
+  const way = relative(realPath(workTree), realPath(config.url));
   return (
     !isAbsolute(way) && way.split(sep)[0] !== '..' && !way.split(sep).some((part) => part.toLowerCase() === '.git')
   );

@@ -2,6 +2,7 @@ import { isAbsolute, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, runGit } from '../git/process.ts';
 import { createOrigin, type Origin, originUrl } from '../model/origin.ts';
+import { realPath } from '../model/real-path.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { trace } from '../report/trace.ts';
@@ -25,7 +26,7 @@ const nearLevels = 2;
  * together.
  */
 export function pinKey(origin: Origin, { url }: StorageConfig, workTree: string | undefined): string {
-  const way = origin.protocol === 'file' && workTree !== undefined ? relative(workTree, url) : '';
+  const way = origin.protocol === 'file' && workTree !== undefined ? relative(realPath(workTree), realPath(url)) : '';
   const levels = way.split(sep).filter((part) => part === '..').length;
   if (way === '' || isAbsolute(way) || levels > nearLevels) return originUrl(origin);
   return `file:${way.split(sep).map(encodeURIComponent).join('/')}`;

@@ -174,7 +174,7 @@ describe('a listing', () => {
     const started = performance.now();
     assert.throws(() => parseListing(Buffer.from('['.repeat(1_000_000)), 'x'), { code: 'corrupt' });
     assert.throws(() => parseListing(Buffer.alloc(129 * 1024 * 1024, ' '), 'x'), {
-      message: "x: more than 128 MiB in another layout than DVC's",
+      message: "x: more than 8 MiB in another layout than DVC's",
     });
     assert.ok(performance.now() - started < 5_000);
   });

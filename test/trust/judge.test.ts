@@ -1,6 +1,6 @@
 // The judge over a real repository's configuration.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { readConfiguration } from '../../src/git/configuration.ts';
@@ -232,6 +232,23 @@ test('a folder: outside of the work tree it is met like any place; near ones mov
     'go',
     'to read, since only objects that match their name count',
   );
+});
+
+test('a folder is where its links lead: one in the work tree that leads out is no folder of the work tree', async () => {
+  const at = (url: string): StorageConfig => ({ ...s3(undefined), scheme: 'local', url, committed: new Set(['url']) });
+  const push = async (url: string): Promise<string> => verdict(await open({ direction: 'push' }), at(url));
+  const outside = world.path(`first${serial}`);
+  const link = join(repository, 'data');
+  symlinkSync(outside, link);
+  assert.equal(await push(`${repository}/../store`), 'go', 'the first place is met');
+  assert.match(await push(link), new RegExp(`^thrown: .*file://${outside}, where this clone has not been before`));
+  assert.match(await push(join(link, 'below')), /^thrown/);
+  rmSync(link);
+  symlinkSync('.git/hooks', link);
+  assert.match(await push(link), /^thrown/);
+  rmSync(link);
+  symlinkSync('elsewhere/in/here', link);
+  assert.equal(await push(link), 'go');
 });
 
 test('eight at once remember all they met', async () => {

@@ -1,4 +1,4 @@
-import { decodeXml } from '../wire/xml.ts';
+import { decodeXml, elementsOf } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
 /** One answer of List Blobs, asked with `include=metadata`. */
@@ -15,7 +15,7 @@ export interface Page {
 export function parsePage(xml: string): Page | undefined {
   if (!xml.includes('<EnumerationResults') || !xml.trimEnd().endsWith('</EnumerationResults>')) return undefined;
   const objects: { name: string; size: number }[] = [];
-  for (const [, fields = ''] of xml.matchAll(/<Blob>(.*?)<\/Blob>/gs)) {
+  for (const fields of elementsOf(xml, 'Blob')) {
     const [, encoded, text = ''] = /<Name( Encoded="true")?>([^<]*)<\/Name>/.exec(fields) ?? [];
     const name = encoded === undefined ? decodeXml(text) : decodeName(decodeXml(text));
     const size = Number(/<Content-Length>(\d+)<\/Content-Length>/.exec(fields)?.[1]);

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { isMetadataService } from '../../model/origin.ts';
 import type { WireResponse } from '../wire/request.ts';
 
 /** A server, as requests name it. */
@@ -10,7 +11,8 @@ export interface Place {
 
 /**
  * Where a redirect leads; undefined when the answer is none or must not be followed: from https to http, to anything
- * that is not the web, and from outside to an address of a private network, where services trust whoever reaches them.
+ * that is not the web, from outside to an address of a private network, where services trust whoever reaches them, and
+ * to the metadata service of a cloud from anywhere but itself.
  */
 export function follow(
   answer: Pick<WireResponse, 'status' | 'headers'>,
@@ -25,6 +27,7 @@ export function follow(
   const secure = url.protocol === 'https:';
   if (!secure && (url.protocol !== 'http:' || from.secure)) return undefined;
   if (isInside(url.host) && !isInside(from.host)) return undefined;
+  if (isMetadataService(url) && url.host !== from.host) return undefined;
   return { place: { secure, host: url.host }, path: `${url.pathname}${url.search}` };
 }
 

@@ -1,4 +1,4 @@
-import { decodeXml } from '../wire/xml.ts';
+import { decodeXml, elementsOf } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
 /** One answer of ListObjectsV2, asked with `encoding-type=url`. */
@@ -14,7 +14,7 @@ export function parsePage(xml: string): Page | undefined {
   // Not every service encodes names when asked to; those that do say so.
   const encoded = element(xml, 'EncodingType') === 'url';
   const objects: { name: string; size: number }[] = [];
-  for (const [, fields = ''] of xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+  for (const fields of elementsOf(xml, 'Contents')) {
     const name = /<Key>([^<]*)<\/Key>/.exec(fields)?.[1] ?? '';
     const size = Number(/<Size>(\d+)<\/Size>/.exec(fields)?.[1]);
     objects.push({ name: encoded ? decodeName(name) : decodeXml(name), size });

@@ -4,7 +4,7 @@ import { trace } from '../../report/trace.ts';
 import type { UploadMemory } from '../remote.ts';
 import { encodePart } from '../wire/encode.ts';
 import { textOf } from '../wire/request.ts';
-import { decodeXml } from '../wire/xml.ts';
+import { decodeXml, elementsOf } from '../wire/xml.ts';
 import type { Client } from './client.ts';
 import { element } from './failure.ts';
 
@@ -82,7 +82,7 @@ async function listParts(upload: Upload, id: string): Promise<ReadonlyMap<number
     const answer = await client.request({ action, method: 'GET', key, query, expects: [404] }, signal);
     if (answer.status === 404) return undefined;
     const xml = textOf(answer);
-    for (const [, fields = ''] of xml.matchAll(/<Part>(.*?)<\/Part>/gs)) {
+    for (const fields of elementsOf(xml, 'Part')) {
       const tag = decodeXml(/<ETag>([^<]*)<\/ETag>/.exec(fields)?.[1] ?? '');
       found.set(Number(element(fields, 'PartNumber')), { tag, size: Number(element(fields, 'Size')) });
     }

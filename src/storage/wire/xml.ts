@@ -12,3 +12,32 @@ export function decodeXml(text: string): string {
     },
   );
 }
+
+/**
+ * What stands between each `<name>` and the next `</name>`. Takes as long as the text is, whatever a service sends: a
+ * regular expression would look for the end of each of a million beginnings.
+ */
+export function* elementsOf(xml: string, name: string): Generator<string> {
+  const [open, close] = [`<${name}>`, `</${name}>`];
+  for (let at = xml.indexOf(open); at >= 0; ) {
+    const begin = at + open.length;
+    const end = xml.indexOf(close, begin);
+    if (end < 0) return;
+    yield xml.slice(begin, end);
+    at = xml.indexOf(open, end + close.length);
+  }
+}
+
+/** The text with what stands between the marks, and the marks, put in other words. One without an end stays. */
+export function replaceBetween(text: string, open: string, close: string, change: (inner: string) => string): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (;;) {
+    const begin = text.indexOf(open, at);
+    const end = begin < 0 ? -1 : text.indexOf(close, begin + open.length);
+    if (end < 0) break;
+    parts.push(text.slice(at, begin), change(text.slice(begin + open.length, end)));
+    at = end + close.length;
+  }
+  return parts.join('') + text.slice(at);
+}

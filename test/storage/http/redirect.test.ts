@@ -34,3 +34,12 @@ test('where it may not', () => {
   }
   assert.equal(leads('https://a/x', 'https://b/x', 300), undefined);
 });
+
+test("to a cloud's metadata service nobody is sent on, not even from inside", () => {
+  for (const host of ['169.254.169.254', '[fd00:ec2::254]', '100.100.100.200', 'metadata.google.internal']) {
+    for (const from of ['http://127.0.0.1:1/x', 'http://10.0.0.1/x', 'http://[::1]/x'])
+      assert.equal(leads(from, `http://${host}/latest`), undefined, `${from} to ${host}`);
+  }
+  // A disk on the cable beside has such an address as well, and may say where on itself something is.
+  assert.equal(leads('http://169.254.7.7/x', '/y'), 'http://169.254.7.7/y');
+});
