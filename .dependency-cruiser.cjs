@@ -36,7 +36,8 @@ module.exports = {
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
     may('experiments', 'model', 'report', 'git'),
     may('table', 'model', 'report', 'dvc', 'git', 'experiments'),
-    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'trust', 'transfer', 'experiments', 'table'),
+    may('checkout', 'model', 'dvc'),
+    may('cli', 'model', 'report', 'dvc', 'git', 'storage', 'trust', 'transfer', 'experiments', 'table', 'checkout'),
     {
       name: 'backends-are-private-to-the-table',
       comment: 'a backend is reached through storage/open.ts, by dynamic import',

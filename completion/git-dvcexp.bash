@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list show status branch rename remove fetch setup doctor trust credential with-credentials completion help"
+	local verbs="push pull list show status branch rename remove fetch checkout setup doctor trust credential with-credentials completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -82,6 +82,9 @@ _git_dvcexp ()
 		;;
 	fetch,--*)
 		__gitcomp "$moving"
+		;;
+	checkout,--*)
+		__gitcomp "--force --relink --allow-missing --summary --quiet --verbose --json"
 		;;
 	setup,--*)
 		__gitcomp "--credential-helper --experiments --undo"

@@ -10,6 +10,7 @@ import { openManual } from './help.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
+import { checkoutVerb } from './verbs/placing.ts';
 import { completionVerb, doctorVerb, fetchVerb, setupVerb, trustVerb } from './verbs/repository.ts';
 import { credentialVerb, withCredentialsVerb } from './verbs/secrets.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
@@ -27,6 +28,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   rename: renameVerb,
   remove: removeVerb,
   fetch: fetchVerb,
+  checkout: checkoutVerb,
   setup: setupVerb,
   doctor: doctorVerb,
   trust: trustVerb,

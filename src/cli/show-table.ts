@@ -13,9 +13,8 @@ import { openProjects } from '../transfer/projects.ts';
 import type { CommandContext } from './context.ts';
 import { moverContext, settingsOf } from './data-side.ts';
 import type { CommandRepository } from './repository.ts';
+import { metafilePatterns } from './work-tree-outputs.ts';
 
-/** What belongs to DVC in a work tree, and what tells where. */
-const metafiles = ['dvc.yaml', 'dvc.lock', '.dvcignore', '*.dvc', '.dvc/config'].map((name) => `:(top,glob)**/${name}`);
 /** Bytes. A file of metrics that is larger is something else. */
 const largestMetrics = 16 * 1024 * 1024;
 
@@ -51,7 +50,7 @@ export async function readTable(
 
 async function workspaceRow(options: ValuesOptions, { git, location }: CommandRepository): Promise<Row | undefined> {
   if (location.workTree === undefined) return undefined;
-  const tree = await openWorkTreeReader(location.workTree, metafiles, git);
+  const tree = await openWorkTreeReader(location.workTree, metafilePatterns, git);
   return await readWorkspace(
     tree.rootId,
     createValuesReader({ ...options, reader: tree.files, metafiles: tree.listed }),

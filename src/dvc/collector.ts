@@ -21,8 +21,12 @@ export interface Collector {
 /** A few trees that contain each other can stand for more paths than there is time for. */
 const mostMetafiles = 1_000_000;
 
-export function createCollector(reader: ObjectReader): Collector {
-  const inventory = createInventory(reader);
+/**
+ * @param reader all files, also those that templates take values from
+ * @param listed the files among which metafiles are looked for, if not among all; IDs of trees are the same in both
+ */
+export function createCollector(reader: ObjectReader, listed: ObjectReader = reader): Collector {
+  const inventory = createInventory(listed);
   const metafiles = createMetafiles(reader);
   return {
     async projects(tree) {

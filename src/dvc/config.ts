@@ -15,10 +15,15 @@ import { buildRemotes, plainText, typed } from './config-remotes.ts';
 
 export type { ConfigLayer, MergeOptions };
 
+const allLinkTypes = ['reflink', 'hardlink', 'symlink', 'copy'] as const;
+export type LinkType = (typeof allLinkTypes)[number];
+
 export interface Config {
   /** Absolute. */
   readonly cacheDirectory: string;
   readonly cacheShared: 'group' | undefined;
+  /** How files get from the cache into the work tree: what the first of them cannot do, the next does. */
+  readonly linkTypes: readonly LinkType[];
   /** Name of the default storage remote, lower case; it need not be configured. */
   readonly defaultRemote: string | undefined;
   /** `exp.git_remote`, name or URL of a Git remote, and whether it came with the repository, so from a stranger. */
@@ -46,6 +51,7 @@ export function mergeConfig(layers: readonly ConfigLayer[], options: MergeOption
   return {
     cacheDirectory: cacheDirectory(merged, options),
     cacheShared: cacheShared(merged),
+    linkTypes: linkTypes(merged),
     defaultRemote: defaultRemote(merged),
     experimentRemote: experimentRemote(merged),
     remotes,
@@ -125,6 +131,19 @@ function cacheShared(merged: Merged): 'group' | undefined {
   if (typeof setting.value === 'string' && setting.value.toLowerCase() === 'group') return 'group';
   merged.warnings.push(`ignoring 'cache.shared' of ${setting.where}: the only value is 'group'`);
   return undefined;
+}
+
+function linkTypes(merged: Merged): readonly LinkType[] {
+  const setting = merged.cache.get('type');
+  if (setting === undefined) return ['reflink', 'copy'];
+  const words = (typeof setting.value === 'string' ? setting.value.split(',') : setting.value).map((word) =>
+    word.trim().toLowerCase(),
+  );
+  const known = words.flatMap((word) => allLinkTypes.find((type) => type === word) ?? []);
+  if (known.length === words.length) return known;
+  // DVC gives up. Whoever moves data only need not care.
+  merged.ignored.push(`'cache.type' of ${setting.where}: known are ${allLinkTypes.join(', ')}`);
+  return known.length > 0 ? known : ['reflink', 'copy'];
 }
 
 function defaultRemote(merged: Merged): string | undefined {

@@ -13,9 +13,14 @@ export interface Place {
 }
 
 /** What an entry under `outs` of a .dvc file or of dvc.lock recorded about its output. */
-export type Recorded = Pick<Output, 'object' | 'size' | 'versioned'>;
+export type Recorded = Pick<Output, 'object' | 'size' | 'versioned' | 'executable'>;
 
-export const nothingRecorded: Recorded = { object: undefined, size: undefined, versioned: undefined };
+export const nothingRecorded: Recorded = {
+  object: undefined,
+  size: undefined,
+  versioned: undefined,
+  executable: false,
+};
 
 /** What an output's declaration says about moving it. */
 export type Flags = Pick<Output, 'cache' | 'push' | 'remote'>;
@@ -58,6 +63,7 @@ export function readRecorded(entry: YamlMap): Recorded {
   return {
     object,
     size: readSize(entry),
+    executable: entry.get('isexec') === true,
     versioned: versions === undefined ? undefined : [{ relpath: '', object, versions }],
   };
 }
@@ -116,6 +122,7 @@ function readVersionedFolder(files: readonly Yaml[], kind: HashKind | undefined)
   return {
     object: listing === undefined || kind === undefined ? undefined : { kind, id: listingId(listing) },
     size: sumOf(sizes),
+    executable: false,
     versioned,
   };
 }
@@ -171,11 +178,13 @@ export function describeOutput(
   flags: Flags,
   recorded: Recorded,
   imported: Output['imported'],
+  stage?: string,
 ): Output {
   const located = locate(place, wdir, path);
   const { cache, push, remote } = flags;
-  if (located === undefined) return { path, cache: false, push, remote, imported, ...nothingRecorded };
-  return { path: located, cache, push, remote, imported, ...recorded };
+  const source = { imported, file: place.file, stage };
+  if (located === undefined) return { path, cache: false, push, remote, ...source, ...nothingRecorded };
+  return { path: located, cache, push, remote, ...source, ...recorded };
 }
 
 /** `./a//b/../c` → `a/c`, so that a declaration and its record meet whichever way they were written. */

@@ -25,6 +25,12 @@ export interface Output {
   readonly imported: 'repo' | 'url' | undefined;
   /** Bytes, as the metafile says; of a directory the sum. */
   readonly size: number | undefined;
+  /** A file that is executable where it is checked out. */
+  readonly executable: boolean;
+  /** The metafile that tells of it, from the top of the Git repository. */
+  readonly file: string;
+  /** What its stage is called in dvc.yaml; undefined for an output of a `.dvc` file. */
+  readonly stage: string | undefined;
   /** Set for outputs of cloud-versioned storage remotes; undefined otherwise. */
   readonly versioned: readonly VersionedFile[] | undefined;
 }

@@ -111,7 +111,7 @@ interface Found {
 }
 
 async function readStage(
-  { stage, context }: Run,
+  { name, stage, context }: Run,
   locked: LockedStage | undefined,
   place: Place,
   files: CommitFiles,
@@ -126,7 +126,7 @@ async function readStage(
     const doubt = doubtful === undefined ? undefined : [doubtful, ...gaps.slice(0, 1)].join(': ');
     const said = fault ?? doubt;
     return {
-      output: describeOutput(place, shownWdir, path, flags, recorded, undefined),
+      output: describeOutput(place, shownWdir, path, flags, recorded, undefined, name),
       doubt: said === undefined ? undefined : `'${printable(path)}': ${said}`,
     };
   });

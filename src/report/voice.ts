@@ -16,6 +16,8 @@ export interface Voice {
   fail(error: unknown, ...hints: string[]): void;
   /** Lines that belong to what was just said, four blanks in front; the first `most`, then how many more. */
   list(lines: readonly string[], most?: number): void;
+  /** What to type, behind lines that belong to an error. */
+  hint(line: string): void;
   meter(title: string, total: Total): Meter;
   /** Keeps the meter still while somebody is asked something. */
   pause<T>(work: () => Promise<T>): Promise<T>;
@@ -58,6 +60,9 @@ export function openVoice(options: VoiceOptions): Voice {
     list(lines, most = 10) {
       for (const line of lines.slice(0, most)) stderr(`    ${printable(line)}\n`);
       if (lines.length > most) stderr(`    ... and ${lines.length - most} more\n`);
+    },
+    hint(line) {
+      stderr(`hint: ${printable(line)}\n`);
     },
     async pause(work) {
       const resume = meter?.pause();

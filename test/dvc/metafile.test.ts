@@ -20,7 +20,10 @@ describe('a .dvc file', () => {
         push: true,
         remote: undefined,
         imported: undefined,
+        file: 'data/x.dvc',
+        stage: undefined,
         size: 1,
+        executable: false,
         versioned: undefined,
       },
     ]);

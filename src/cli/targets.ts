@@ -1,0 +1,57 @@
+import { realpathSync } from 'node:fs';
+import { isAbsolute, posix, relative, resolve, sep } from 'node:path';
+import { openTargets, type Targets } from '../dvc/targets.ts';
+import { HelperError } from '../model/error.ts';
+import { printable } from '../report/printable.ts';
+import type { CommandContext } from './context.ts';
+import type { CommandRepository } from './repository.ts';
+
+/** Paths between this folder and the top of the repository. */
+export interface Whereabouts {
+  /** The current folder from the top of the repository; '' for the top itself, and in a bare repository. */
+  readonly folder: string;
+  /** A path from the top as somebody here would type it. */
+  here(path: string): string;
+}
+
+export function whereabouts({ location: { workTree } }: CommandRepository, { cwd }: CommandContext): Whereabouts {
+  const folder = workTree === undefined ? '' : relative(realOf(workTree), realOf(cwd)).split(sep).join('/');
+  const inside = folder === '..' || folder.startsWith('../') || isAbsolute(folder) ? '' : folder;
+  return { folder: inside, here: (path) => (inside === '' ? path : posix.relative(inside, path)) };
+}
+
+/** Outputs as words mean them from the current folder. Throws `usage` for a path outside of the repository. */
+export function targetsOf(words: readonly string[], repository: CommandRepository, context: CommandContext): Targets {
+  const { folder } = whereabouts(repository, context);
+  const top = repository.location.workTree;
+  const located = words.map((word) => {
+    const path =
+      top === undefined
+        ? posix.normalize(word).replace(/\/$/, '')
+        : relative(realOf(top), resolve(realOf(context.cwd), word))
+            .split(sep)
+            .join('/');
+    if (path === '..' || path.startsWith('../') || isAbsolute(path) || word === '') {
+      throw new HelperError('usage', `'${printable(word)}' is outside of the repository`);
+    }
+    return { word, path: path === '.' ? '' : path };
+  });
+  return openTargets(located, folder);
+}
+
+/** Throws `usage` when some words mean nothing. */
+export function refuseStrangers(words: readonly string[], where: string): void {
+  const [word] = words;
+  if (word === undefined) return;
+  throw new HelperError('usage', `'${printable(word)}' is no output of ${where}, and no file in one`, {
+    hints: ['outputs are what .dvc files and dvc.yaml name; a folder means all outputs in it'],
+  });
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
