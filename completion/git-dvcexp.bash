@@ -87,7 +87,7 @@ _git_dvcexp ()
 		__gitcomp "--force --relink --allow-missing --summary --quiet --verbose --json"
 		;;
 	setup,--*)
-		__gitcomp "--credential-helper --experiments --undo"
+		__gitcomp "--checkout --credential-helper --experiments --undo"
 		;;
 	doctor,--*)
 		__gitcomp "--write"

@@ -113,6 +113,7 @@ complete -c git-dvcexp -n "$verb checkout" -l json -d 'Print JSON'
 complete -c git-dvcexp -n "$verb checkout" -F
 complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments'
 complete -c git-dvcexp -n "$verb setup" -l credential-helper -d 'Answer for passwords of HTTPS remotes'
+complete -c git-dvcexp -n "$verb setup" -l checkout -d 'Hooks that put data in place'
 complete -c git-dvcexp -n "$verb setup" -l undo -d 'Take it back'
 complete -c git-dvcexp -n "$verb doctor" -l write -d 'Also write to storage'
 complete -c git-dvcexp -n "$verb credential" -s y -l yes -d 'Do not ask'

@@ -10,6 +10,7 @@ import { checkExperiments, experimentsText } from './experiments.ts';
 import { type Finding, warn } from './finding.ts';
 import { defaultRemote, type GitRemote, nameWithUrl, readRemote } from './remote.ts';
 import { type CommandRepository, gitOptions, requireRepository } from './repository.ts';
+import { setupCheckout } from './setup-checkout.ts';
 import { checkHelper, checkSubmodule, checkUrls, checkVcs, isByUrlAlone } from './setup-checks.ts';
 import { setupCredentialHelper } from './setup-credential-helper.ts';
 import { nextPush } from './setup-outlook.ts';
@@ -23,6 +24,8 @@ export interface SetupOptions {
   readonly experiments: boolean;
   /** Instead of a Git remote: the credential helper, for all repositories. */
   readonly credentialHelper: boolean;
+  /** Instead of a Git remote: hooks that put data into the work tree. */
+  readonly checkout: boolean;
 }
 
 /** `git dvcexp setup [<remote>] [--experiments] [--undo]`. */
@@ -32,13 +35,19 @@ export async function setupCommand(
   operation: Operation,
 ): Promise<number> {
   if (options.credentialHelper) {
-    if (options.remote === undefined && !options.experiments) {
+    if (options.remote === undefined && !options.experiments && !options.checkout) {
       return await setupCredentialHelper(options.undo, context, operation);
     }
     throw new HelperError(
       'usage',
       "'--credential-helper' is for all Git remotes: it takes no name and no other option",
     );
+  }
+  if (options.checkout) {
+    if (options.remote === undefined && !options.experiments) {
+      return await setupCheckout(options.undo, context, operation);
+    }
+    throw new HelperError('usage', "'--checkout' is for the work tree: it takes no name and no other option");
   }
   const repository = await requireRepository(context, operation);
   const { name, why } =

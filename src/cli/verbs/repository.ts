@@ -19,6 +19,11 @@ export const setupVerb: Verb = (parser, run) =>
           default: false,
           describe: 'instead: have Git ask git-credential-dvcexp for passwords of HTTPS remotes',
         })
+        .option('checkout', {
+          type: 'boolean',
+          default: false,
+          describe: 'instead: hooks that put data in place after git checkout and git pull',
+        })
         .option('undo', { type: 'boolean', default: false, describe: 'have the configuration back as it was' }),
     (options) =>
       run(options, async (context, operation) => {
