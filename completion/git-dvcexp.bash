@@ -72,7 +72,7 @@ _git_dvcexp ()
 		__gitcomp "$selecting --all-branches --all-tags --hide-workspace --sha --param-deps --only-changed --drop --keep --sort-by --sort-order --precision --md --csv --json --html --no-pager"
 		;;
 	status,--*)
-		__gitcomp "$selecting $moving --git-remote --json"
+		__gitcomp "$selecting $moving --git-remote --all-branches --all-tags --json"
 		;;
 	rename,--*)
 		__gitcomp "--git-remote --force"
@@ -90,16 +90,16 @@ _git_dvcexp ()
 		__gitcomp "--checkout --credential-helper --experiments --undo"
 		;;
 	doctor,--*)
-		__gitcomp "--write"
+		__gitcomp "--write --json"
 		;;
 	credential,--*)
-		__gitcomp "--yes"
+		__gitcomp "--yes --json"
 		;;
 	with-credentials,--*)
 		__gitcomp "--remote"
 		;;
 	trust,--*)
-		__gitcomp "--read --never --remove --list --global"
+		__gitcomp "--read --never --remove --list --global --json"
 		;;
 	push,*|pull,*)
 		local remotes="$(__git_remotes)" word

@@ -5,6 +5,7 @@ import { errorKinds, HelperError } from '../model/error.ts';
 import type { Operation } from '../model/operation.ts';
 import { diagnose, formatDiagnosis } from '../report/diagnose.ts';
 import { printable } from '../report/printable.ts';
+import { Complaint, explainComplaint, readUsage } from './complaint.ts';
 import type { CommandContext } from './context.ts';
 import { openManual } from './help.ts';
 import type { CommonOptions, Verb } from './verb.ts';
@@ -47,25 +48,42 @@ export async function runCompanion(
   context: CommandContext,
   operation: Operation,
 ): Promise<number> {
+  const about = helpAbout(args);
+  const verb = about ?? verbIn(args);
   try {
-    const about = helpAbout(args);
-    const verb = about ?? verbIn(args);
     if (verb !== undefined && verb !== '' && verbs[aliases[verb] ?? verb] === undefined) {
       throw unknownVerb(verb, Object.keys(verbs));
     }
     if (about === undefined) return await parse(args, context, operation);
     if (await openManual(context, operation)) return 0;
     return await parse([...(about === '' ? [] : [about]), '-h'], context, operation);
-  } catch (error) {
+  } catch (thrown) {
+    const error = thrown instanceof Complaint ? await explain(thrown, args, verb, context, operation) : thrown;
     context.stderr(formatDiagnosis('error', diagnose(error)));
     return error instanceof HelperError ? errorKinds[error.code].exitCode : 1;
   }
+}
+
+/** Looks the verb up where people do. */
+async function explain(
+  complaint: Complaint,
+  args: readonly string[],
+  verb: string | undefined,
+  context: CommandContext,
+  operation: Operation,
+): Promise<HelperError> {
+  const name = aliases[verb ?? ''] ?? verb ?? '';
+  let help = '';
+  await parse(name === '' ? ['-h'] : [name, '-h'], { ...context, stdout: (text) => (help += text) }, operation);
+  return explainComplaint(complaint, args, readUsage(name, help));
 }
 
 async function parse(args: readonly string[], context: CommandContext, operation: Operation): Promise<number> {
   let code = 0;
   const start = yargs()
     .scriptName('git dvcexp')
+    // As Git's own companions: one language, and one that scripts can read.
+    .detectLocale(false)
     .usage(summary)
     // An option that may be repeated takes one word each time, not all that follow; and `--no-cache` is an option of
     // that name, as with DVC.
@@ -95,8 +113,7 @@ async function parse(args: readonly string[], context: CommandContext, operation
     .fail((message, error) => {
       // What a value cannot be comes as an error of the parser's own, whatever was thrown.
       if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-      const said = unmark(message).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
-      throw new HelperError('usage', said, { hints: ["'git dvcexp -h' lists commands and options"] });
+      throw new Complaint(unmark(message).replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase()));
     });
   await parser.parseAsync(markWords(args), {}, (error, _argv, output) => {
     if (error == null && output !== '') context.stdout(`${output}\n`);

@@ -4,7 +4,7 @@ import { originUrl } from '../model/origin.ts';
 import { printable } from '../report/printable.ts';
 import type { SecretForm } from '../trust/forms.ts';
 import type { CommandContext } from './context.ts';
-import { type Finding, formatFinding, ok, warn } from './finding.ts';
+import { type Finding, findingsToJson, formatFinding, ok, warn } from './finding.ts';
 import type { CredentialOptions, SecretHolder, SecretStore } from './secret-store.ts';
 
 /** Says of each storage remote where its secret would come from. Asks Git's helpers, and no service. */
@@ -19,8 +19,9 @@ export async function checkSecrets(
     for (const form of holder.forms) findings.push(...(await check(holder, form, store, operation)));
   }
   findings.push(...checkMode(store));
-  if (findings.length === 0) context.stdout('no storage remote here has a secret that Git could keep\n');
-  for (const finding of findings) context.stdout(formatFinding(finding));
+  if (options.json) context.stdout(findingsToJson(findings));
+  else if (findings.length === 0) context.stdout('no storage remote here has a secret that Git could keep\n');
+  else for (const finding of findings) context.stdout(formatFinding(finding));
   return findings.some(({ level }) => level === 'warn') ? 1 : 0;
 }
 

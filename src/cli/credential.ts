@@ -22,6 +22,9 @@ export async function credentialCommand(
       hints: [`it is one of ${Object.keys(actions).join(', ')}`],
     });
   }
+  if (options.json && action !== checkSecrets) {
+    throw new HelperError('usage', "'--json' goes with 'credential check' alone");
+  }
   const store = await openSecretStore(context, operation);
   try {
     return await action(options, store, context, operation);

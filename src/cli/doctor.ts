@@ -5,7 +5,7 @@ import { checkPrograms } from './doctor-programs.ts';
 import { checkRemotes } from './doctor-remotes.ts';
 import { checkState } from './doctor-state.ts';
 import { checkStorage } from './doctor-storage.ts';
-import { type Finding, failed, formatFinding, ok } from './finding.ts';
+import { type Finding, failed, findingsToJson, formatFinding, ok } from './finding.ts';
 import { type CommandRepository, findRepository, gitOptions } from './repository.ts';
 
 export interface DoctorOptions {
@@ -13,10 +13,11 @@ export interface DoctorOptions {
   readonly remote: string | undefined;
   /** Write one object to storage. */
   readonly write: boolean;
+  readonly json: boolean;
 }
 
 /**
- * `git dvcexp doctor [<remote>] [--write]`: one line for each check on stdout. Changes nothing here, asks the Git
+ * `git dvcexp doctor [<remote>] [--write]`: one line for each check on stdout, as soon as it is done. Changes nothing here, asks the Git
  * remote nothing, and the storage remotes one question each. Exit code 1 when an error was found.
  */
 export async function doctorCommand(
@@ -25,11 +26,14 @@ export async function doctorCommand(
   operation: Operation,
 ): Promise<number> {
   const counts = { ok: 0, warn: 0, error: 0 };
+  const found: Finding[] = [];
   for await (const finding of findings(options, context, operation)) {
     counts[finding.level] += 1;
-    context.stdout(formatFinding(finding));
+    found.push(finding);
+    if (!options.json) context.stdout(formatFinding(finding));
   }
-  if (counts.error + counts.warn > 0)
+  if (options.json) context.stdout(findingsToJson(found));
+  else if (counts.error + counts.warn > 0)
     context.stdout(`${countOf(counts.error, 'error')}, ${countOf(counts.warn, 'warning')}\n`);
   return counts.error > 0 ? 1 : 0;
 }

@@ -35,3 +35,9 @@ export function formatFinding({ level, text, hints }: Finding): string {
     .map((line) => `${line}\n`)
     .join('');
 }
+
+/** Findings as git-dvcexp(1) describes them under JSON, where nothing but it goes to stdout. */
+export function findingsToJson(findings: readonly Finding[]): string {
+  const count = (level: Finding['level']): number => findings.filter((each) => each.level === level).length;
+  return `${JSON.stringify({ errors: count('error'), warnings: count('warn'), checks: findings }, null, 2)}\n`;
+}

@@ -24,6 +24,8 @@ export interface CredentialOptions {
   readonly storage: string | undefined;
   /** Do not ask. */
   readonly yes: boolean;
+  /** Of `check` alone. */
+  readonly json: boolean;
 }
 
 /** One storage remote with the forms that its secrets have. */

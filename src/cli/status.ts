@@ -4,6 +4,7 @@ import { type LocalRefs, readLocalRefs, resolveCommit } from '../experiments/loc
 import { readRemoteRefs } from '../experiments/remote-refs.ts';
 import { resolveExperiments } from '../experiments/resolve.ts';
 import { selectExperiments } from '../experiments/select.ts';
+import { namedTips } from '../experiments/tips.ts';
 import type { GitOid, RefName } from '../model/git.ts';
 import type { Operation } from '../model/operation.ts';
 import type { CommandContext } from './context.ts';
@@ -18,6 +19,8 @@ export interface StatusOptions extends SelectionOptions, Partial<TransferOptions
   readonly revision: readonly string[];
   /** Also ask this Git remote for the commits; undefined: ask none. */
   readonly 'git-remote': string | undefined;
+  readonly 'all-branches': boolean;
+  readonly 'all-tags': boolean;
   readonly json: boolean;
 }
 
@@ -53,7 +56,7 @@ export async function statusCommand(
   );
   const statuses = commits.flatMap((each): CommitStatus[] => {
     const data = states.get(each.id as string as RefName);
-    return data === undefined ? [] : [{ ...each, data, published: published?.get(each.name) }];
+    return data === undefined ? [] : [{ ...each, data, published: published?.get(each) }];
   });
   const code = statuses.every(isShared) ? 0 : 1;
   if (options.json) {
@@ -71,13 +74,14 @@ export async function statusCommand(
   return code;
 }
 
-/** Branches, tags, commits and experiments that are named, and experiments that are selected; HEAD when nothing is said. */
+/** Branches, tags, commits and experiments that are named or selected; HEAD when nothing is said. */
 async function namedCommits(
-  { revision, rev, num, 'all-commits': all }: StatusOptions,
+  options: StatusOptions,
   local: LocalRefs,
   { git }: CommandRepository,
 ): Promise<readonly Named[]> {
-  const names = { ...local, where: 'here' };
+  const { revision, rev, num, 'all-commits': all, 'all-branches': branches, 'all-tags': tags } = options;
+  const names = { ...local, where: 'here', what: 'commit or experiment' };
   const found: Named[] = [];
   for (const word of revision) {
     const id = await resolveCommit(word, git);
@@ -88,19 +92,23 @@ async function namedCommits(
   if (rev.length > 0 || num !== undefined || all) {
     const selected = await selectExperiments({ words: [], rev, num, all }, names, git);
     found.push(...selected.map(({ name, id, ref }) => ({ name, id, ref })));
-  } else if (revision.length === 0 && local.head !== undefined) {
+  }
+  const prefixes = [...(branches ? ['refs/heads/'] : []), ...(tags ? ['refs/tags/'] : [])];
+  for (const [name, id] of await namedTips(prefixes, git)) found.push({ name, id, ref: undefined });
+  const said = revision.length > 0 || rev.length > 0 || num !== undefined || all || branches || tags;
+  if (!said && local.head !== undefined) {
     found.push({ name: 'HEAD', id: local.head, ref: undefined });
   }
   return found;
 }
 
-/** What a Git remote has of each commit, by name. */
+/** What a Git remote has of each commit. */
 async function whatIsThere(
   commits: readonly Named[],
   target: Target,
   { git }: CommandRepository,
   { stderr }: CommandContext,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<Named, string>> {
   const theirs = await readRemoteRefs(target.address, target.git, stderr, target.shown);
   const fresh = await newTo(
     commits.map(({ id }) => id),
@@ -115,5 +123,5 @@ async function whatIsThere(
     if (ref !== undefined) return 'not there';
     return fresh.has(id) ? 'not there' : 'there';
   };
-  return new Map(commits.map((each) => [each.name, judge(each)]));
+  return new Map(commits.map((each) => [each, judge(each)]));
 }

@@ -25,6 +25,8 @@ export interface TrustOptions {
   /** To fetch from, not to push to. */
   readonly read: boolean;
   readonly never: boolean;
+  /** Of `list` alone. */
+  readonly json: boolean;
 }
 
 const keys = ['trust', 'pin', 'pushed', 'allowinsecure'] as const;
@@ -38,11 +40,12 @@ export async function trustCommand(
   if ([options.list, options.remove, options.read, options.never].filter(Boolean).length > 1) {
     throw new HelperError('usage', "'--list', '--remove', '--read' and '--never' exclude each other");
   }
+  if (options.json && !options.list) throw new HelperError('usage', "'--json' goes with '--list' alone");
   const url = options.storage === undefined ? undefined : parseOriginUrl(options.storage);
   // A URL for all repositories needs none to stand in.
   const repository = options.global && url !== undefined ? undefined : await requireRepository(context, operation);
   const git = repository?.git ?? gitOptions(context, operation);
-  if (options.list) return await list(git, context);
+  if (options.list) return await list(options, git, context);
   const place = url === undefined ? await placeOf(options.storage, repository, context, operation) : { origin: url };
   if (options.remove) return await remove(place, options, git, repository, context);
   return await trust(place, options, git, context);
@@ -94,23 +97,45 @@ async function remove(
   return removed > 0 ? 0 : 1;
 }
 
-async function list(git: Git, context: CommandContext): Promise<number> {
+/** One setting about a place. */
+interface Remembered {
+  /** As `git config --show-scope` calls it. */
+  readonly scope: string;
+  readonly url: string;
+  readonly key: (typeof keys)[number];
+  readonly value: string;
+}
+
+async function list({ json }: TrustOptions, git: Git, context: CommandContext): Promise<number> {
+  const found = (await remembered(git)).filter(({ key }) => key !== 'pushed');
+  if (json) {
+    const places = found.map(({ scope, url, key, value }) => ({ scope, url, [members[key]]: value }));
+    context.stdout(`${JSON.stringify({ places }, null, 2)}\n`);
+    return 0;
+  }
+  for (const { scope, url, key, value } of found)
+    context.stdout(`${scope.padEnd(6)}  ${words(key, value).padEnd(12)}  ${printable(url)}\n`);
+  return 0;
+}
+
+const members = { trust: 'trust', pin: 'metAs', pushed: 'pushed', allowinsecure: 'allowInsecure' } as const;
+
+async function remembered(git: Git): Promise<readonly Remembered[]> {
   const pattern = `^dvcexp\\..*\\.(${keys.join('|')})$`;
   const args = ['config', '--show-scope', '-z', '--get-regexp', pattern];
   const { stdout } = await runGit(args, { ...git, accept: [0, 1] });
   const fields = stdout.toString().split('\0').slice(0, -1);
+  const found: Remembered[] = [];
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const [scope = '', entry = ''] = fields.slice(at, at + 2);
-    const [key = '', value = ''] = entry.split(/\n(.*)/s);
-    const line = lineFor(key.slice(key.lastIndexOf('.') + 1), value);
-    const url = key.slice('dvcexp.'.length, key.lastIndexOf('.'));
-    if (line !== undefined) context.stdout(`${scope.padEnd(6)}  ${line.padEnd(12)}  ${printable(url)}\n`);
+    const [name = '', value = ''] = entry.split(/\n(.*)/s);
+    const key = keys.find((each) => name.endsWith(`.${each}`));
+    if (key !== undefined) found.push({ scope, url: name.slice('dvcexp.'.length, -key.length - 1), key, value });
   }
-  return 0;
+  return found;
 }
 
-function lineFor(key: string, value: string): string | undefined {
-  if (key === 'pushed') return undefined;
+function words(key: Remembered['key'], value: string): string {
   if (key === 'pin') return `met as '${printable(value)}'`;
   return key === 'trust' ? printable(value) : `unencrypted: ${printable(value)}`;
 }

@@ -11,6 +11,8 @@ export interface Names {
   readonly head: GitOid | undefined;
   /** For messages: `here`, `on 'origin'`. */
   readonly where: string;
+  /** For messages: what a word may mean, where it may mean more than an experiment, `commit or experiment`. */
+  readonly what?: string;
   /** Names of Git remotes, where a word may have been meant for one. */
   readonly gitRemotes?: readonly string[];
 }
@@ -56,10 +58,10 @@ function chooseByHead(word: string, candidates: readonly Experiment[], { head, w
   });
 }
 
-function unknownNames(words: readonly string[], { experiments, where, gitRemotes = [] }: Names): HelperError {
+function unknownNames(words: readonly string[], names: Names): HelperError {
+  const { experiments, where, what: noun = 'experiment', gitRemotes = [] } = names;
   const list = words.map((word) => `'${printable(word)}'`).join(', ');
-  const what =
-    words.length === 1 ? `there is no experiment ${list} ${where}` : `there are no experiments ${list} ${where}`;
+  const what = words.length === 1 ? `there is no ${noun} ${list} ${where}` : `there are no ${noun}s ${list} ${where}`;
   return new HelperError('usage', what, {
     hints: words.flatMap((word) => [
       ...hintFor(word, experiments),

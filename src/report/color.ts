@@ -17,6 +17,7 @@ const colorPaint: Paint = (style, text) => `\u001b[${codes[style]}m${text}\u001b
 
 /**
  * Colours or none, as Git decides (git-config(1), color.ui, color.pager), and NO_COLOR where Git is left to decide by itself.
+ * `color.dvcexp` counts before `color.ui`, as `color.branch` does for `git branch`.
  *
  * @param terminal stdout is one
  */
@@ -25,7 +26,7 @@ export function choosePaint(
   configuration: (key: string) => string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Paint {
-  const wanted = configuration('color.ui')?.toLowerCase() ?? 'auto';
+  const wanted = (configuration('color.dvcexp') ?? configuration('color.ui') ?? 'auto').toLowerCase();
   if (wanted === 'always') return colorPaint;
   if (/^(?:never|false|no|off|0)$/.test(wanted)) return plainPaint;
   if ((env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb') return plainPaint;

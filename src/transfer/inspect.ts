@@ -8,6 +8,7 @@ import { displayUrl } from '../report/printable.ts';
 import type { Storage } from '../storage/remote.ts';
 import { fixedLimit, forEachConcurrent } from './concurrent.ts';
 import { type DataMoverContext, openSession, type Session, type Way } from './context.ts';
+import { noStorageFor } from './homeless.ts';
 import { concernsOneObject, findPresent } from './missing.ts';
 import { type Group, type Need, planFetch } from './plan.ts';
 import { cachedListing, readListing } from './wanted.ts';
@@ -88,10 +89,10 @@ export async function inspectData(
     const wanted = readable.map(({ commit, name }) => ({ commit, names: [name] }));
     const plan = await planFetch(wanted, session.projects);
     for (const [ref, error] of plan.problems) draft(ref).problems.add(error.message);
-    for (const { path, refs, optional } of plan.homeless) {
-      if (optional) continue;
-      for (const ref of refs) draft(ref).problems.add(`no storage remote is configured for '${path}'`);
-    }
+    const homeless = new Map<RefName, string[]>();
+    for (const { path, refs, optional } of plan.homeless)
+      if (!optional) for (const ref of refs) homeless.set(ref, [...(homeless.get(ref) ?? []), path]);
+    for (const [ref, paths] of homeless) draft(ref).problems.add(noStorageFor(paths));
     const way: Way = { direction: 'fetch', commits: readable.map(({ commit }) => commit), onlyLooks: true };
     for (const group of plan.groups.values()) {
       await inspectGroup(group, session, draft, options.storage ? way : undefined, operation);

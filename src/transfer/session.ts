@@ -6,8 +6,9 @@ import type { Operation } from '../model/operation.ts';
 import { type DataMoverContext, openSession, type Session, type Way } from './context.ts';
 import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from './data-mover.ts';
 import { downloadGroup } from './download.ts';
+import { noStorageFor, storageHint } from './homeless.ts';
 import { settleJournals } from './journal.ts';
-import { planFetch, planPush } from './plan.ts';
+import { type Plan, planFetch, planPush } from './plan.ts';
 import { downloadRuns } from './run-cache.ts';
 import {
   chooseWants,
@@ -69,7 +70,7 @@ async function receive(
   wanted: readonly WantedCommit[],
   head: string | undefined,
   operation: Operation,
-): Promise<Pick<FetchReport, 'problems' | 'results'>> {
+): Promise<Pick<FetchReport, 'problems' | 'results'> & Pick<Plan, 'homeless'>> {
   const plan = await planFetch(wanted, session.projects);
   const results: FetchResult[] = [];
   const way: Way = { direction: 'fetch', commits: byFamiliarity(wanted, head).map(({ commit }) => commit) };
@@ -83,7 +84,7 @@ async function receive(
     );
     for (const place of places) await downloadRuns(place, await session.toolsFor(place, way), operation);
   }
-  return { problems: plan.problems, results };
+  return { problems: plan.problems, results, homeless: plan.homeless };
 }
 
 /**
@@ -109,11 +110,12 @@ export async function fetchData(
       }
       wanted.push({ want: commit, commit, names: [name] });
     }
-    return await reportFetch(session, undefined, {
-      wanted,
-      leftOut: [],
-      ...(await receive(session, wanted, undefined, operation)),
-    });
+    const received = await receive(session, wanted, undefined, operation);
+    const report = await reportFetch(session, undefined, { wanted, leftOut: [], ...received });
+    const homeless = received.homeless.filter(({ optional }) => !optional);
+    if (homeless.length === 0 || context.settings.onAbsent !== 'fail') return report;
+    session.voice.fail(noStorageFor(homeless.map(({ path }) => path)), storageHint);
+    return { ...report, outcome: 'failed' };
   } finally {
     await session.close();
   }

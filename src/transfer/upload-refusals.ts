@@ -4,6 +4,7 @@ import type { Settings } from '../model/settings.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { countOf } from '../report/progress.ts';
 import type { Voice } from '../report/voice.ts';
+import { noStorageFor, storageHint } from './homeless.ts';
 import type { Edge, Unrecorded } from './plan.ts';
 
 /** Outputs without a storage remote: told, and refused where that is asked for. Adds the refs that must not move. */
@@ -13,16 +14,13 @@ export function reportHomeless(
   voice: Voice,
   failed: Map<RefName, string>,
 ): void {
-  const [first] = homeless;
-  if (first === undefined) return;
-  const more = homeless.length > 1 ? ` and ${countOf(homeless.length - 1, 'more output')}` : '';
-  const message = `no storage remote is configured for '${first.path}'${more}: the data stays on this machine`;
-  const hint = 'set one: dvc remote add --default storage <url>';
+  if (homeless.length === 0) return;
+  const message = `${noStorageFor(homeless.map(({ path }) => path))}: the data stays on this machine`;
   if (!settings.requireStorage) {
-    voice.warn(message, hint);
+    voice.warn(message, storageHint);
     return;
   }
-  voice.fail(new HelperError('config', message, { hints: [hint] }));
+  voice.fail(new HelperError('config', message, { hints: [storageHint] }));
   for (const ref of homeless.flatMap(({ refs }) => refs)) failed.set(ref, 'dvc: no storage remote configured');
 }
 

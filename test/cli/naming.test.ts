@@ -75,7 +75,7 @@ describe('branch', () => {
       await refused(129, /cannot be the name of a branch\nhint: see/, 'branch', 'cnn-32', '--', name);
     }
     await refused(129, /no experiment 'cnn' here/, 'branch', 'cnn');
-    await refused(129, /not enough non-option arguments/, 'branch');
+    await refused(129, /'branch' needs <experiment>/, 'branch');
   });
 });
 
@@ -233,7 +233,7 @@ describe('rename', () => {
     for (const name of ['a/b', 'a b', 'x..y', 'x.lock', '', '@{u}'])
       await refused(129, /cannot be the name of an experiment\nhint: .*a slash cannot/, 'rename', 'cnn-32', name);
     await refused(129, /no experiment 'nosuch' here/, 'rename', 'nosuch', 'x');
-    await refused(129, /not enough non-option arguments/, 'rename', 'cnn-32');
-    await refused(129, /unknown argument: more/, 'rename', 'cnn-32', 'x', 'more');
+    await refused(129, /'rename' needs <name>/, 'rename', 'cnn-32');
+    await refused(129, /'more' is more than 'rename' takes/, 'rename', 'cnn-32', 'x', 'more');
   });
 });

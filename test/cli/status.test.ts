@@ -175,6 +175,30 @@ test('as JSON', async () => {
   });
 });
 
+test('of all branches and all tags, each by its name', async () => {
+  trackAndCommit(team, 'later', 'later data');
+  world.git(team.alice, 'branch', 'side');
+  world.git(team.alice, 'tag', '-a', '-m', 'first', 'v1', 'HEAD');
+  const names = async (...args: string[]): Promise<string[]> =>
+    JSON.parse((await status('--json', ...args)).stdout).commits.map(({ name }: { name: string }) => name);
+  assert.deepEqual(await names('-a'), ['main', 'side']);
+  assert.deepEqual(await names('-T'), ['v1']);
+  assert.deepEqual(await names('-a', '-T', 'HEAD'), ['HEAD', 'main', 'side', 'v1']);
+  // A branch and a tag of one name that are not the same commit.
+  world.git(team.alice, 'tag', 'side', 'HEAD~');
+  await team.push('main');
+  const [branch, tag] = JSON.parse((await status('--json', '-a', '-T', '-g', 'origin')).stdout)
+    .commits.filter(({ name }: { name: string }) => name === 'side')
+    .map(({ id, onGitRemote }: { id: string; onGitRemote: boolean }) => [id, onGitRemote]);
+  assert.deepEqual(
+    [branch, tag],
+    [
+      [world.git(team.alice, 'rev-parse', 'main'), true],
+      [world.git(team.alice, 'rev-parse', 'HEAD~'), true],
+    ],
+  );
+});
+
 test('a long list is cut, and whole with -v', async () => {
   const files = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`f${index}`, `content ${index}`]));
   trackAndCommit(team, 'many', files);
@@ -190,10 +214,10 @@ test('another storage remote', async () => {
 
 describe('what cannot be', () => {
   const cases: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
-    [['cnn-23'], 129, /there is no experiment 'cnn-23' here\nhint: did you mean 'cnn-32'\?/],
+    [['cnn-23'], 129, /there is no commit or experiment 'cnn-23' here\nhint: did you mean 'cnn-32'\?/],
     [['-g', 'nosuch'], 129, /there is no Git remote 'nosuch'/],
     [['--rev', 'nosuch'], 129, /'nosuch' names no commit/],
-    [['-g'], 129, /not enough arguments following: (?:g|git-remote)/],
+    [['-g'], 129, /'-g' needs a value/],
   ];
   for (const [args, code, says] of cases) {
     test(args.join(' '), async () => {

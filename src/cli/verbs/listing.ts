@@ -41,7 +41,9 @@ export const statusVerb: Verb = (parser, run) =>
           requiresArg: true,
           coerce: last<string | undefined>,
           describe: 'also ask this Git remote whether it has the commits',
-        }),
+        })
+        .option('all-branches', { alias: 'a', type: 'boolean', default: false, describe: 'all branches' })
+        .option('all-tags', { alias: 'T', type: 'boolean', default: false, describe: 'all tags' }),
     (options) =>
       run(options, async (context, operation) => {
         const { statusCommand } = await import('../status.ts');

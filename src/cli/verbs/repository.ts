@@ -1,4 +1,4 @@
-import { moving } from '../options.ts';
+import { asJson, moving } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** Verbs about Git remotes and what they need. */
@@ -37,7 +37,7 @@ export const doctorVerb: Verb = (parser, run) =>
     'doctor [remote]',
     'Find what keeps data from moving, and say what to type',
     (command) =>
-      command
+      asJson(command)
         .positional('remote', { type: 'string', describe: 'Git remote; all of them when left out' })
         .option('write', {
           type: 'boolean',
@@ -56,7 +56,7 @@ export const trustVerb: Verb = (parser, run) =>
     'trust [storage]',
     'Say that your keys and data may go where a repository wants them',
     (command) =>
-      command
+      asJson(command)
         .positional('storage', {
           type: 'string',
           describe: 'storage remote, or URL as a refusal names it; the default storage remote when left out',

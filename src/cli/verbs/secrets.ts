@@ -1,3 +1,4 @@
+import { asJson } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** Verbs about the user's keys and passwords. */
@@ -6,7 +7,7 @@ export const credentialVerb: Verb = (parser, run) =>
     'credential <action> [storage]',
     "Move storage secrets between DVC's configuration and Git's credential helpers",
     (command) =>
-      command
+      asJson(command)
         .positional('action', {
           type: 'string',
           demandOption: true,

@@ -1,0 +1,247 @@
+// What people type wrong, by what is wrong with it. docs/errors.md is the table of what they get.
+
+/** Where a command is typed. */
+export type Place =
+  /** A clone with storage, `cnn-32` and `quare-zips` made from HEAD, and two experiments `twin` made from its parents. */
+  | 'project'
+  /** A folder that belongs to no repository. */
+  | 'nowhere'
+  /** The project without a Git remote. */
+  | 'alone'
+  /** The project, its cache a file. */
+  | 'cacheless'
+  /** The project, nothing in its cache and its storage a file. */
+  | 'storageless'
+  /** A project whose committed `.dvc/config` nobody can read. */
+  | 'broken'
+  /** A project that names no storage remote. */
+  | 'homeless'
+  /** A repository without a commit. */
+  | 'empty';
+
+export interface WrongInput {
+  readonly place: Place;
+  readonly args: readonly string[];
+}
+
+const at = (place: Place, ...lines: readonly (string | readonly string[])[]): readonly WrongInput[] =>
+  lines.map((line) => ({ place, args: typeof line === 'string' ? line.split(' ') : line }));
+
+const bell = '\u001b[2J\u0007';
+
+/** Title, and what belongs to it. */
+export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
+  'A name that nothing has': at(
+    'project',
+    'push nosuch',
+    'push orgin cnn-32',
+    'push cnn-23',
+    'push /nowhere/team.git',
+    'pull origin nosuch',
+    'pull origin cnn-23',
+    'list nosuch',
+    'list /nowhere/team.git',
+    'show nosuch',
+    'show --sort-by nosuch',
+    'status nosuch',
+    'status -g nosuch',
+    'branch nosuch',
+    'rename nosuch new',
+    'rename -g nosuch cnn-32 new',
+    'remove nosuch',
+    'remove -g origin nosuch',
+    'remove cnn-32 nosuch1 nosuch2',
+    'fetch nosuch',
+    'fetch -r nosuch',
+    'setup nosuch',
+    'doctor nosuch',
+    'trust nosuch',
+    'credential check nosuch',
+    'credential nosuch',
+    'with-credentials -r nosuch -- true',
+    'completion tcsh',
+    'help nosuch',
+    'nosuch',
+    'psuh',
+    '-C nosuch list',
+  ),
+  'A name that several have': at(
+    'project',
+    'push twin',
+    'show twin',
+    'status twin',
+    'branch twin',
+    'rename twin new',
+    'remove twin',
+  ),
+  'A name that is taken, or cannot be': at(
+    'project',
+    'branch cnn-32 main',
+    'branch cnn-32 a..b',
+    'rename cnn-32 quare-zips',
+    'rename cnn-32 a/b',
+  ),
+  'A revision that is none': at(
+    'project',
+    'push --rev nosuch',
+    'pull --rev nosuch',
+    'list --rev nosuch',
+    'show --rev nosuch',
+    'status --rev nosuch',
+    'remove --rev nosuch',
+  ),
+  'Not in a repository': at(
+    'nowhere',
+    'push',
+    'pull',
+    'list',
+    'show',
+    'status',
+    'branch cnn-32',
+    'rename cnn-32 new',
+    'remove cnn-32',
+    'fetch',
+    'setup',
+    'trust',
+    'trust --list',
+    'credential check',
+    'with-credentials -- true',
+  ),
+  'No Git remote': at(
+    'alone',
+    'push',
+    'pull',
+    'list origin',
+    'status -g origin',
+    'rename -g origin cnn-32 new',
+    'remove -g origin cnn-32',
+    'setup',
+  ),
+  'No commit yet': at('empty', 'push', 'show nosuch', 'status HEAD', 'branch cnn-32', 'fetch', 'trust'),
+  'A cache that cannot be read': at('cacheless', 'push cnn-32', 'list', 'status', 'fetch'),
+  'Storage that cannot be read, and nothing in the cache': at(
+    'storageless',
+    'push cnn-32',
+    'list --storage',
+    'status',
+    'fetch',
+    'doctor',
+  ),
+  "A configuration of DVC's that cannot be read": at(
+    'broken',
+    'push cnn-32',
+    'list',
+    'status',
+    'fetch',
+    'doctor',
+    'trust',
+    'credential check',
+    'with-credentials -- true',
+  ),
+  'No storage remote': at(
+    'homeless',
+    'list --storage',
+    'status',
+    'fetch',
+    'trust',
+    'credential login',
+    'with-credentials -- true',
+    'doctor',
+  ),
+  'An option that is none': at(
+    'project',
+    'push --nosuch',
+    'push --dryrun',
+    'pull --froce',
+    'list --storge',
+    'show --hide-failed',
+    'show --sort-order up',
+    'show --precision many',
+    'status --cloud',
+    'status -c',
+    'branch --nosuch cnn-32',
+    'rename --nosuch cnn-32 new',
+    'remove --nosuch cnn-32',
+    'remove --queue',
+    'fetch --nosuch',
+    'setup --nosuch',
+    'doctor --nosuch',
+    'trust --nosuch',
+    'credential check --nosuch',
+    'with-credentials --nosuch -- true',
+    'completion --nosuch bash',
+    'list --name-only --json',
+    'show --md --csv',
+    'trust --read --never',
+    'trust --json',
+    'credential import --json',
+    'push -j 0',
+    'list -n many',
+  ),
+  'A word too few': at(
+    'project',
+    [],
+    'push --rev',
+    'list -n',
+    'show --html',
+    'branch',
+    'rename cnn-32',
+    'remove',
+    'fetch -r',
+    'credential',
+    'with-credentials',
+    'completion',
+  ),
+  'A word too many': at(
+    'project',
+    'list origin more',
+    'branch cnn-32 new more',
+    'rename cnn-32 new more',
+    'setup origin more',
+    'doctor origin more',
+    'trust storage more',
+    'credential check storage more',
+    'completion bash more',
+  ),
+  'A word that begins with a dash': at(
+    'project',
+    'push -- -x',
+    'push -- --receive-pack=x',
+    'pull origin -- -x',
+    'list -- --upload-pack=x',
+    'show -- -x',
+    'status -- -x',
+    'branch -- cnn-32 -x',
+    'branch -- -x',
+    'rename -- -x new',
+    'remove -- -x',
+    'setup -- -x',
+    'doctor -- -x',
+    'trust -- -x',
+    'credential check -- -x',
+  ),
+  'Control characters': at(
+    'project',
+    ['push', bell],
+    ['pull', 'origin', bell],
+    ['list', bell],
+    ['show', bell],
+    ['status', bell],
+    ['branch', bell],
+    ['branch', 'cnn-32', bell],
+    ['rename', 'cnn-32', bell],
+    ['remove', bell],
+    ['fetch', bell],
+    ['setup', bell],
+    ['doctor', bell],
+    ['trust', bell],
+    ['credential', bell],
+    ['credential', 'check', bell],
+    ['with-credentials', '-r', bell, '--', 'true'],
+    ['completion', bell],
+    [bell],
+    ['push', `--${bell}`],
+    ['list', '--rev', bell],
+    ['-C', bell, 'list'],
+  ),
+};
