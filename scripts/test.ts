@@ -12,6 +12,7 @@ const tiers: Record<string, readonly string[]> = {
   security: ['security'],
   interop: ['interop'],
   fuzz: ['fuzz'],
+  page: ['browser'],
 };
 const tier = process.argv[2] ?? 'unit';
 const named = Object.values(tiers).flat();
