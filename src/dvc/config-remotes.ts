@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { HelperError } from '../model/error.ts';
 import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
+import { conceal } from '../report/conceal.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { placeKeys, remoteOptions, secretKeys } from './config-options.ts';
 import { isNetworkShare, isUrl } from './config-paths.ts';
@@ -96,6 +97,7 @@ function buildRemote(name: string, all: ReadonlyMap<string, RemoteSettings>, tra
   }
   const { options, committed } = readOptions(settings, subject);
   if (url.committed) committed.add('url');
+  for (const key of secretKeys) conceal(options[key]);
   const reference = /^remote:\/\/([^/?#]*)([^?#]*)/i.exec(text);
   if (reference === null) return { name, ...locate(text, url, name), options, committed };
 

@@ -1,5 +1,6 @@
 import { isAbort } from '../model/error.ts';
 import { inCredentialVariable } from '../model/git.ts';
+import { conceal } from '../report/conceal.ts';
 import { trace } from '../report/trace.ts';
 import { type Environment, runGit } from './process.ts';
 
@@ -49,7 +50,9 @@ export async function fillCredential(
     stderr: prompt ? 'inherit' : 'collect',
   });
   options.signal.throwIfAborted();
-  return said === undefined ? undefined : parseAnswer(said, question);
+  const answer = said === undefined ? undefined : parseAnswer(said, question);
+  conceal(answer?.password);
+  return answer;
 }
 
 /** Tells the helpers that it was accepted, to be kept, or refused, to be forgotten. A helper that fails is no error. */

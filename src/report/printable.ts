@@ -1,11 +1,17 @@
+import { withoutSecrets } from './conceal.ts';
+
 // Control characters (C0, DEL, C1) and the marks that reorder text on a terminal.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const longest = 1024;
 
-/** Foreign text (paths, ref names, server errors) made safe for a terminal and cut at 1 KiB. The only way it may be printed. */
+/**
+ * Foreign text (paths, ref names, server errors) made safe for a terminal, rid of our secrets and cut at 1 KiB. The only
+ * way it may be printed.
+ */
 export function printable(text: string): string {
-  const cut = text.length > longest ? `${text.slice(0, longest)}...` : text;
+  const shown = withoutSecrets(text);
+  const cut = shown.length > longest ? `${shown.slice(0, longest)}...` : shown;
   return cut.replace(unsafe, (character) => {
     const code = character.charCodeAt(0);
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;

@@ -1,14 +1,34 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HelperError } from '../../src/model/error.ts';
+import { conceal } from '../../src/report/conceal.ts';
 import { diagnose, formatDiagnosis, shortReason } from '../../src/report/diagnose.ts';
 import { displayUrl, printable } from '../../src/report/printable.ts';
+import { onTrace, trace } from '../../src/report/trace.ts';
 import { openVoice } from '../../src/report/voice.ts';
 
 test('foreign text is safe on a terminal and has an end', () => {
   assert.equal(printable('a\u001b[31mb\u0007\u009b\u202ec\n'), 'a\\x1b[31mb\\x07\\x9b\\u202ec\\x0a');
   assert.equal(printable('ü ✓ 日本'), 'ü ✓ 日本');
   assert.equal(printable('x'.repeat(5000)).length, 1027);
+});
+
+test('a secret is not shown, whoever quotes it and in whatever form', () => {
+  const secret = 'cAnArY/of+the"tests=';
+  const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret)];
+  for (const before of ['', 'a', 'ab', 'ada:'])
+    forms.push(Buffer.from(`${before}${secret} and more`).toString('base64'));
+  assert.match(printable(forms[0] ?? ''), /cAnArY/, 'nobody knows of it yet');
+  conceal(secret, undefined, 'short');
+  const traced: string[] = [];
+  onTrace((line) => void traced.push(line));
+  for (const form of forms) {
+    const text = `the service says: ${form} is wrong`;
+    trace(() => text);
+    const shown = [printable(text), diagnose(new Error(text)).message, displayUrl(text), traced.at(-1) ?? ''];
+    for (const each of shown) assert.match(each, /the service says: .{0,8}<redacted>.{0,16} is wrong/);
+  }
+  assert.equal(printable('in short'), 'in short', 'what may be a word is one');
 });
 
 test('URLs are shown without user, password and query', () => {

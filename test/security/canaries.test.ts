@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,7 +27,9 @@ const formsOf = (text: string): string[] => [
       .slice(shift === 0 ? 0 : 4, -4),
   ),
 ];
-const words = ['s3', 'token', 'kept', 'basic', 'header', 'azure', 'ssh', 'json', 'pem'].map(secret);
+const words = [
+  ...['s3', 'token', 'kept', 'basic', 'header', 'azure', 'ssh', 'json', 'pem', 'sas', 'bearer', 'refresh', 'client'],
+].map(secret);
 const forms = words.flatMap(formsOf);
 
 let world: World;
@@ -226,6 +229,56 @@ test('Google: files that are not what they should be', limit, async () => {
       });
       assert.equal(pushed.code, 1, wordsOf([pushed]));
     }
+  }
+});
+
+test('services that quote what they were sent', limit, async () => {
+  const quoted = ({ url, headers }: IncomingMessage, body: Buffer): string => {
+    const forms = new URLSearchParams(body.toString());
+    return `${url} ${JSON.stringify(headers)} ${body} ${forms.get('refresh_token')} ${forms.get('client_secret')}`;
+  };
+  const inXml: Recorder['answer'] = (request, response, body) => {
+    const text = quoted(request, body).replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+    // HEAD has no body, and Azure's word in a header.
+    response
+      .writeHead(403, { 'x-ms-error-code': String(request.url) })
+      .end(`<Error><Code>Refused</Code><Message>${text}</Message></Error>`);
+  };
+  const inJson: Recorder['answer'] = (request, response, body) => {
+    const text = quoted(request, body);
+    if (request.url === '/token' && text.includes('good'))
+      return void response.end(JSON.stringify({ access_token: secret('bearer'), expires_in: 3600 }));
+    const told = request.url === '/token' ? { error: 'invalid_grant', error_description: text } : undefined;
+    response.writeHead(400, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(told ?? { error: { message: text, errors: [{ reason: 'forbidden' }] } }));
+  };
+  const path = world.path('user.json');
+  homes.add(path);
+  const user = (id: string): void => {
+    const secrets = { client_secret: secret('client'), refresh_token: secret('refresh') };
+    writeFileSync(
+      path,
+      JSON.stringify({ type: 'authorized_user', client_id: id, token_uri: `${web.url}/token`, ...secrets }),
+    );
+  };
+  const sas = `sv=2020-01-01&sig=${encodeURIComponent(secret('sas'))}`;
+  for (const [name, url, answer, ...lines] of [
+    ['s3', 's3://bucket/x', inXml, `endpointurl = ${web.url}`, `access_key_id = KEYID`],
+    ['sas', 'azure://box/x', inXml, `connection_string = BlobEndpoint=${web.url}/ada;SharedAccessSignature=${sas}`],
+    ['bearer', 'gs://bucket/x', inJson, `endpointurl = ${web.url}`, `credentialpath = ${path}`],
+    ['refresh', 'gs://bucket/x', inJson, `endpointurl = ${web.url}`, `credentialpath = ${path}`],
+  ] as const) {
+    team = createTeam(world, `team${serial++}`);
+    user(name === 'bearer' ? 'good' : 'bad');
+    own(
+      ...lines,
+      ...(name === 's3' ? [`secret_access_key = ${secret('s3')}`, `session_token = ${secret('token')}`] : []),
+    );
+    committed(`url = ${url}`);
+    web.answer = answer;
+    const [pushed] = await goRound(name);
+    assert.equal(pushed?.code, 1);
+    assert.match(pushed?.stderr ?? '', /^error: .*<redacted>/m, `${name} was quoted`);
   }
 });
 

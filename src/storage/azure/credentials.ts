@@ -1,6 +1,7 @@
 import type { HelperError } from '../../model/error.ts';
 import type { Origin } from '../../model/origin.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
+import { conceal } from '../../report/conceal.ts';
 import { printable } from '../../report/printable.ts';
 import type { Credential, SecretUse, Surroundings } from '../remote.ts';
 import { readCliConfig } from './cli-config.ts';
@@ -181,12 +182,15 @@ function readConnection(found: Found, fail: Fault): { endpoint: string; name: st
 }
 
 function withKey(account: string, { value, source, hints, from }: Found, fail: Fault): Identity {
+  conceal(value);
   if (!base64.test(value)) throw fail(`the account key from ${source} is not in base64`, ...hints);
   return { proof: { kind: 'key', account, key: Buffer.from(value, 'base64') }, source, hints, from };
 }
 
 function withSas({ value, source, hints, from }: Found, fail: Fault): Identity {
   const query = value.replace(/^\?/, '');
+  const signature = new URLSearchParams(query).get('sig') ?? undefined;
+  conceal(query, signature);
   // Any other character would end the request's line, or the query.
   if (!/(?:^|&)sig=/.test(query) || !/^[\x21-\x7e]+$/.test(query) || query.includes('#')) {
     throw fail(`${source} has no shared access signature`, 'it is a query such as sv=...&sig=...', ...hints);

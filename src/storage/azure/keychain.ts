@@ -1,3 +1,4 @@
+import { conceal } from '../../report/conceal.ts';
 import { trace } from '../../report/trace.ts';
 import { unlessAborted } from '../wire/unless-aborted.ts';
 import type { Account, Identity } from './credentials.ts';
@@ -40,6 +41,7 @@ export function openKeychain({ identity }: Account, find: () => Promise<TokenSou
     source ??= await find();
     const { name, hints, fetch } = source;
     const { text, expiresMs } = await fetch();
+    conceal(text);
     trace(() => `storage: an access token from ${name}`);
     const identity: Identity = { proof: { kind: 'token', token: text }, source: name, hints, from: 'ambient' };
     current = { identity, expiresMs };

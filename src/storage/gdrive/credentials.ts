@@ -4,6 +4,7 @@ import { platform } from 'node:os';
 import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
+import { conceal } from '../../report/conceal.ts';
 import { printable } from '../../report/printable.ts';
 import {
   type AuthorizedUser,
@@ -169,6 +170,7 @@ function parseKept(fields: Readonly<Record<string, unknown>>, config: StorageCon
   }
   const [clientId, clientSecret, refreshToken] = [field('client_id'), field('client_secret'), field('refresh_token')];
   const [text, expiresMs] = [field('access_token'), Date.parse(field('token_expiry') ?? '')];
+  conceal(clientSecret, refreshToken, text);
   const accessToken = text === undefined || Number.isNaN(expiresMs) ? undefined : { text, expiresMs };
   if (clientId !== undefined && clientSecret !== undefined && refreshToken !== undefined) {
     const kind = 'authorized_user';

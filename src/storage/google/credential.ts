@@ -1,4 +1,5 @@
 import { HelperError } from '../../model/error.ts';
+import { conceal } from '../../report/conceal.ts';
 import { printable } from '../../report/printable.ts';
 
 /** What proves to Google who we are, as its JSON files tell it (Google's AIP-4110 and following). All of it is secret. */
@@ -59,6 +60,10 @@ export function parseCredential(text: string, { name, trusted }: CredentialOrigi
     if (typeof value !== 'string' || value === '') throw fail(`have no '${key}'`);
     return value;
   };
+  for (const key of ['private_key', 'client_secret', 'refresh_token']) {
+    const secret = json[key];
+    if (typeof secret === 'string') conceal(secret);
+  }
   const { type, universe_domain: universe, quota_project_id: quota } = json;
   if (universe !== undefined && universe !== 'googleapis.com') {
     throw fail("are for a cloud other than Google's own ('universe_domain'), which is not supported");

@@ -1,4 +1,5 @@
 import { HelperError } from '../../model/error.ts';
+import { conceal } from '../../report/conceal.ts';
 import { trace } from '../../report/trace.ts';
 import { unlessAborted } from '../wire/unless-aborted.ts';
 import type { AccessToken } from './exchange.ts';
@@ -49,6 +50,7 @@ export function openKeychain(find: () => Promise<TokenSource>): Keychain {
       throw error;
     });
     const token = await fetchToken(found);
+    conceal(token?.text);
     if (token !== undefined) trace(() => `storage: an access token from ${found.name}`);
     const [nowMs, endMs] = [Date.now(), token?.expiresMs ?? Number.POSITIVE_INFINITY];
     renewMs = Math.max(endMs - marginMs, nowMs + (endMs - nowMs) * mostOfLife);

@@ -2,6 +2,7 @@ import { HelperError } from '../../model/error.ts';
 import { parseKeptKey } from '../../model/kept-secret.ts';
 import type { Operation } from '../../model/operation.ts';
 import { originUrl } from '../../model/origin.ts';
+import { conceal } from '../../report/conceal.ts';
 import { printable } from '../../report/printable.ts';
 import type { Credential, SecretUse, StorageContext } from '../remote.ts';
 import type { AccessKeys, KeySettings, S3Settings } from './settings.ts';
@@ -41,6 +42,7 @@ export function openLookup(
   const { keys, origin } = settings;
   const chain = openChain(settings, env, patienceMs);
   const admitted = async (from: SecretUse['from'], identity: Identity): Promise<Identity> => {
+    conceal(identity.keys?.secret, identity.keys?.token);
     const refusal = await guard.admit({ from, shows: 'proof' });
     return refusal === undefined ? identity : { keys: undefined, source: 'nowhere', hints: [], refusal };
   };
