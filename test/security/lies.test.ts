@@ -166,3 +166,54 @@ test('objects are for everybody to read and for nobody to write, whatever the um
   assert.equal(statSync(at(team.path('victim', '.dvc', 'cache'), name)).mode & 0o777, 0o444);
   assert.equal(readFileSync(at(team.path('victim', '.dvc', 'cache'), name), 'utf8'), 'a few bytes');
 });
+
+test('what is under way is for nobody else to read, whatever the umask, and lies in the cache alone', async () => {
+  useServer();
+  const name = trackAndCommit(team, 'model.bin', 'x'.repeat(3 << 20));
+  plant();
+  const tmp = team.path('tmp');
+  mkdirSync(tmp);
+  let held: ServerResponse | undefined;
+  answer = (_path, response) => {
+    response.writeHead(200, { 'content-length': 3 << 20 }).write('x'.repeat(1 << 20));
+    held = response;
+  };
+  const cloning = world.runAsync(
+    team.directory,
+    'sh',
+    ['-c', `umask 000 && exec git clone -c remote.origin.vcs=dvcexp ${team.bare} victim`],
+    { env: { TMPDIR: tmp } },
+  );
+  const cache = team.path('victim', '.dvc', 'cache');
+  const begun = (): string[] => strangersIn(cache).filter((file) => statSync(join(cache, file)).size > 0);
+  for (const end = Date.now() + 20_000; begun().length === 0 && Date.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  const [file, ...others] = begun();
+  assert.deepEqual(others, []);
+  assert.match(file ?? '', /^files\/md5\/[0-9a-f]{2}\/\.[\w.-]{22,}\.dvcexp\.tmp$/);
+  assert.equal(statSync(join(cache, file ?? '')).mode & 0o777, 0o600);
+  assert.deepEqual(filesBelow(tmp), []);
+  const secrets = filesBelow(team.path('victim', '.git')).filter((path) => path.startsWith('dvcexp/uploads/'));
+  for (const path of secrets) assert.equal(statSync(team.path('victim', '.git', path)).mode & 0o077, 0, path);
+  held?.end('x'.repeat(2 << 20));
+  const cloned = await cloning;
+  assert.equal(cloned.code, 0, cloned.stderr);
+  assert.deepEqual(right(cache), [short(name)]);
+  assert.deepEqual(strangersIn(cache), []);
+});
+
+test('a compressed body of S3 is not unpacked either', async () => {
+  const bomb = gzipSync(Buffer.alloc(64 << 20));
+  const endpoint = url().replace('/data', '');
+  team.write(
+    '.dvc/config',
+    `[core]\n    remote = storage\n['remote "storage"']\n    url = s3://bucket\n    endpointurl = ${endpoint}\n    allow_anonymous_login = true\n`,
+  );
+  trackAndCommit(team, 'model.bin', 'a few bytes');
+  plant();
+  answer = (_path, response) => void response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb);
+  const { ran, cache } = await fetchAsVictim();
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /model\.bin .* is damaged/);
+  assert.deepEqual(filesBelow(join(cache, 'files')), []);
+});

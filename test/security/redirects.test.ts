@@ -30,6 +30,9 @@ beforeEach(() => {
 
 /** A clone that fetches `model.bin` from the own server, which has a secret for it. */
 async function fetch(...secret: string[]): Promise<Ran> {
+  return await fetchWith({}, ...secret);
+}
+async function fetchWith(env: NodeJS.ProcessEnv, ...secret: string[]): Promise<Ran> {
   team.write('.dvc/config', `[core]\n    remote = storage\n['remote "storage"']\n    url = ${own.url}/data\n`);
   trackAndCommit(team, 'model.bin', 'model');
   world.git(team.alice, 'push', '-q', team.bare, 'main');
@@ -38,7 +41,7 @@ async function fetch(...secret: string[]): Promise<Ran> {
   mkdirSync(team.path('bob', '.dvc', 'tmp'), { recursive: true });
   const lines = secret.map((line) => `    ${line}\n`).join('');
   writeFileSync(join(team.path('bob'), '.dvc', 'config.local'), `['remote "storage"']\n${lines}`);
-  return team.git(team.path('bob'), ['dvcexp', 'fetch']);
+  return team.git(team.path('bob'), ['dvcexp', 'fetch'], env);
 }
 const arrived = (): number => objectsIn(team.path('bob', '.dvc', 'cache')).size;
 const sendTo = (url: string, status = 302): void => {
@@ -92,3 +95,24 @@ for (const location of ['file:///etc/passwd', 'ftp://127.0.0.2/x', 'gopher://127
     assert.deepEqual(other.seen, []);
   });
 }
+
+// A proxy stands for all places that this machine cannot reach by itself: it would see a request.
+for (const location of [
+  'http://169.254.169.254/latest/meta-data/iam/security-credentials/',
+  'http://[fd00:ec2::254]/latest',
+  'http://metadata.google.internal/computeMetadata/v1/',
+  'http://100.100.100.200/latest',
+]) {
+  test(`not to '${location}' either, where machines tell their secrets`, async () => {
+    own.answer = (_request, response) => void response.writeHead(302, { location }).end();
+    const ran = await fetchWith({ http_proxy: other.url, no_proxy: '127.0.0.1' });
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.ok(own.seen.length > 0);
+    assert.deepEqual(other.seen, []);
+  });
+}
+test('to another place it would have gone through that proxy', async () => {
+  sendTo('http://192.0.2.1');
+  await fetchWith({ http_proxy: other.url, no_proxy: '127.0.0.1' });
+  assert.ok(other.seen.length > 0);
+});

@@ -1,7 +1,7 @@
 // What an ordinary client does for a repository that somebody else wrote, tried against us: what left the machine, and
 // what changed on disk. The stranger's server is at an address that is not this machine's own.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { awsKeys, noKeys } from '../e2e/small-s3.ts';
@@ -86,6 +86,51 @@ inOwnNetwork(import.meta.filename, () => {
     stranger.answer = (_request, response) => void response.writeHead(200).end('<ListBucketResult/>');
     await team.git(victim, ['push', 'origin', 'main'], ambient);
     assert.ok(stranger.secrets().length > 0, 'the recorder would have seen them');
+  });
+
+  test('no kind of storage shows ambient secrets to an endpoint of the repository', async () => {
+    const key = world.path('google.json');
+    const account = { client_id: 'x', client_secret: 'cAnArY-client', refresh_token: 'cAnArY-refresh' };
+    const tokens = await openRecorder();
+    tokens.answer = (_request, response) => void response.end('{"access_token": "cAnArY-bearer", "expires_in": 3600}');
+    writeFileSync(key, JSON.stringify({ type: 'authorized_user', token_uri: `${tokens.url}/token`, ...account }));
+    const home = world.env.HOME ?? '';
+    mkdirSync(join(home, '.aws'), { recursive: true });
+    writeFileSync(
+      join(home, '.aws', 'credentials'),
+      '[team]\naws_access_key_id = cAnArY-id\naws_secret_access_key = cAnArY-key\n',
+    );
+    const azureKey = Buffer.from('cAnArY-azure').toString('base64');
+    try {
+      for (const [lines, env] of [
+        [['url = s3://b/x', `endpointurl = ${stranger.url}`], ambient],
+        [['url = s3://b/x', `endpointurl = ${stranger.url}`, 'profile = team'], {}],
+        [
+          ['url = azure://box/x', `connection_string = BlobEndpoint=${stranger.url}/ada`],
+          { AZURE_STORAGE_KEY: azureKey },
+        ],
+        [
+          ['url = azure://box/x', `connection_string = AccountName=ada;BlobEndpoint=${stranger.url}/ada`],
+          { AZURE_STORAGE_SAS_TOKEN: 'sv=1&sig=cAnArY', AZURE_STORAGE_KEY: azureKey },
+        ],
+        [['url = gs://b/x', `endpointurl = ${stranger.url}`], { GOOGLE_APPLICATION_CREDENTIALS: key }],
+        [[`url = ${stranger.url}/x`, 'auth = basic', 'user = ada'], ambient],
+        [[`url = ${stranger.url.replace('http', 'webdav')}/x`, 'user = ada'], ambient],
+      ] as const) {
+        team.write('.dvc/config', remote(...lines));
+        track(team.alice, 'model.bin', lines.join());
+        team.commit(lines.join());
+        plant();
+        const victim = `victim${serial++}`;
+        nothingLeaked(await team.clone(victim, [], env));
+        nothingLeaked(await team.git(team.path(victim), ['dvcexp', 'fetch'], env));
+        nothingLeaked(await team.git(team.path(victim), ['push', 'origin', 'main:other'], env));
+        assert.ok(!stranger.seen.join().includes(azureKey), lines.join());
+      }
+    } finally {
+      await tokens.close();
+      rmSync(join(home, '.aws'), { recursive: true });
+    }
   });
 
   test('CI says whom it trusts, by DVCEXP_TRUST', async () => {
@@ -199,6 +244,13 @@ inOwnNetwork(import.meta.filename, () => {
       ['url = gs://bucket/x', `endpointurl = ${stranger.url}`, 'credentialpath = ../key.json'],
       [`url = ssh://-oProxyCommand=${script}/x`],
       ['url = ssh://host/x', `proxycommand = ${script}`],
+      [
+        'url = ../../nowhere',
+        `['machine "m"']`,
+        'cloud = aws',
+        `startup_script = ${script}`,
+        `ssh_private = ${script}`,
+      ],
     ]) {
       team.write('.dvc/config', remote(...lines));
       track(team.alice, 'model.bin', lines.join());
