@@ -119,7 +119,13 @@ $(__git_dvcexp_experiments)"
 	list,*|setup,*|doctor,*)
 		__gitcomp_nl "$(__git_remotes)"
 		;;
-	status,*|fetch,*)
+	fetch,*)
+		# Behind `--` are paths, which the shell completes.
+		if [[ " ${words[*]:i+1:cword-i-1} " == *" -- "* ]]; then return; fi
+		__gitcomp_nl "$(__git_refs)
+$(__git_dvcexp_experiments)"
+		;;
+	status,*)
 		__gitcomp_nl "$(__git_refs)
 $(__git_dvcexp_experiments)"
 		;;

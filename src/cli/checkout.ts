@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { checkOut } from '../checkout/checkout.ts';
 import { type CheckoutPlan, type ChosenOutput, type Missing, planCheckout } from '../checkout/plan.ts';
 import type { Change, CheckoutResult } from '../checkout/terms.ts';
+import { refuseStrangers } from '../dvc/targets.ts';
 import { runGit } from '../git/process.ts';
 import { keyOf } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
@@ -14,7 +15,7 @@ import type { CommandContext } from './context.ts';
 import { loudness } from './data-side.ts';
 import { refuseBoth } from './options.ts';
 import { type CommandRepository, requireRepository } from './repository.ts';
-import { refuseStrangers, targetsOf, type Whereabouts, whereabouts } from './targets.ts';
+import { targetsOf, type Whereabouts, whereabouts } from './targets.ts';
 import { type WorkTreeOutputs, workTreeOutputs } from './work-tree-outputs.ts';
 
 export interface CheckoutOptions {

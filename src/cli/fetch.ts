@@ -5,12 +5,16 @@ import type { CommandContext } from './context.ts';
 import { moverContext, settingsOf } from './data-side.ts';
 import type { TransferOptions } from './options.ts';
 import { requireRepository } from './repository.ts';
+import { targetsOf } from './targets.ts';
 
 export interface FetchOptions extends TransferOptions {
+  /** None: `HEAD`. */
   readonly revision: readonly string[];
+  /** Outputs, or what is in them, from the current folder; none: everything. */
+  readonly path: readonly string[];
 }
 
-/** `git dvcexp fetch [<revision>…]`. Exit code 0 only when all data of the revisions is in the cache. */
+/** `git dvcexp fetch [<revision>…] [-- <path>…]`. Exit code 0 only when all data that was meant is in the cache. */
 export async function fetchCommand(
   options: FetchOptions,
   context: CommandContext,
@@ -24,10 +28,12 @@ export async function fetchCommand(
     onFetchError: 'fail',
     onAbsent: 'fail',
   } as const;
+  const revisions = options.revision.length === 0 ? ['HEAD'] : options.revision;
   const result = await fetchData(
     moverContext(options, settings, repository, context),
-    options.revision.map((revision) => ({ revision, name: revision as RefName })),
+    revisions.map((revision) => ({ revision, name: revision as RefName })),
     operation,
+    options.path.length === 0 ? undefined : targetsOf(options.path, repository, context),
   );
   return result.outcome === 'whole' ? 0 : 1;
 }

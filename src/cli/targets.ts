@@ -39,15 +39,6 @@ export function targetsOf(words: readonly string[], repository: CommandRepositor
   return openTargets(located, folder);
 }
 
-/** Throws `usage` when some words mean nothing. */
-export function refuseStrangers(words: readonly string[], where: string): void {
-  const [word] = words;
-  if (word === undefined) return;
-  throw new HelperError('usage', `'${printable(word)}' is no output of ${where}, and no file in one`, {
-    hints: ['outputs are what .dvc files and dvc.yaml name; a folder means all outputs in it'],
-  });
-}
-
 function realOf(path: string): string {
   try {
     return realpathSync(path);

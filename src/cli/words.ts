@@ -12,8 +12,12 @@ export function markWords(args: readonly string[]): string[] {
   return [...args.slice(0, end), ...args.slice(end + 1).map((word) => `${mark}${word}`)];
 }
 
-/** Takes the mark off every word of what the parser has made of them. */
+/** Takes the mark off every word of what the parser has made of them. Those that had one are repeated under `--`. */
 export function unmarkWords(options: Record<string, unknown>): void {
+  options['--'] = Object.entries(options)
+    .flatMap(([name, value]) => (name === '_' || name === '--' || !Array.isArray(value) ? [] : value))
+    .filter((value): value is string => typeof value === 'string' && value.startsWith(mark))
+    .map(unmark);
   const bare = (value: unknown): unknown => (typeof value === 'string' ? unmark(value) : value);
   for (const [name, value] of Object.entries(options)) {
     options[name] = Array.isArray(value) ? value.map(bare) : bare(value);

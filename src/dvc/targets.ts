@@ -1,4 +1,6 @@
 import { posix } from 'node:path';
+import { HelperError } from '../model/error.ts';
+import { printable } from '../report/printable.ts';
 import type { Output } from './outputs.ts';
 
 /** A word by which somebody means outputs, or something in them. */
@@ -26,7 +28,8 @@ export interface Targets {
   strangers(): readonly string[];
 }
 
-const all: Part = { whole: true, includes: () => true };
+/** All of an output. */
+export const everything: Part = { whole: true, includes: () => true };
 
 /** @param folder where the words were typed, from the top of the repository; '' for the top itself */
 export function openTargets(targets: readonly Target[], folder: string): Targets {
@@ -48,13 +51,13 @@ export function openTargets(targets: readonly Target[], folder: string): Targets
 
   return {
     of(output) {
-      if (targets.length === 0) return all;
+      if (targets.length === 0) return everything;
       const whole = targets.filter((target) => means(target, output));
       for (const target of whole) {
         met.add(target);
         touched.add(target);
       }
-      if (whole.length > 0) return all;
+      if (whole.length > 0) return everything;
       const below = targets
         .filter(({ path }) => path.startsWith(`${output.path}/`))
         .map((target) => ({ target, relpath: target.path.slice(output.path.length + 1) }));
@@ -72,4 +75,13 @@ export function openTargets(targets: readonly Target[], folder: string): Targets
     unmet: () => targets.flatMap((target) => (met.has(target) ? [] : [target.word])),
     strangers: () => targets.flatMap((target) => (touched.has(target) ? [] : [target.word])),
   };
+}
+
+/** Throws `usage` when some words mean nothing. */
+export function refuseStrangers(words: readonly string[], where: string): void {
+  const [word] = words;
+  if (word === undefined) return;
+  throw new HelperError('usage', `'${printable(word)}' is no output of ${where}, and no file in one`, {
+    hints: ['outputs are what .dvc files and dvc.yaml name; a folder means all outputs in it'],
+  });
 }

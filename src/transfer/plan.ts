@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Cache } from '../dvc/cache.ts';
+import { everything, type Part, type Targets } from '../dvc/targets.ts';
 import type { Repository } from '../git/repository.ts';
 import { HelperError } from '../model/error.ts';
 import { type GitOid, isExperiment, type RefName } from '../model/git.ts';
@@ -31,6 +32,8 @@ export interface Need {
   readonly sources?: Source[];
   /** Of a listing whose content the metafile tells: its bytes. */
   readonly listing?: ReturnType<typeof toldListing>;
+  /** Of a fetch of some paths: what is meant of each output that has this listing. */
+  readonly parts?: Part[];
 }
 
 /** All that goes between one cache and one storage remote. */
@@ -100,15 +103,17 @@ function addUpload(draft: Draft, placed: PlacedOutput, edge: Edge): void {
   else if (!edge.optional && !isRecorded(placed)) draft.unrecorded.push({ edge, storage: place.storage });
 }
 
-function addDownload(draft: Draft, placed: PlacedOutput, edge: Edge): void {
+function addDownload(draft: Draft, placed: PlacedOutput, edge: Edge, part: Part): void {
   const place = placeFor(draft, placed, edge);
   if (place === undefined) return;
   if (placed.versions === undefined) {
-    addObject(draft, place, placed, edge);
+    addObject(draft, place, placed, edge, part);
     return;
   }
   const group = groupOf(draft, { storage: placed.versions.storage, cache: place.cache });
   for (const { object, path, sources, listing } of versionedObjects(placed)) {
+    const relpath = path.slice(placed.output.path.length + 1);
+    if (relpath !== '' && !part.includes(relpath)) continue;
     const key = keyOf(object);
     const need = group.needs.get(key);
     const named = { ...edge, path };
@@ -120,13 +125,17 @@ function addDownload(draft: Draft, placed: PlacedOutput, edge: Edge): void {
   }
 }
 
-function addObject(draft: Draft, place: Place, { output }: PlacedOutput, edge: Edge): void {
+function addObject(draft: Draft, place: Place, { output }: PlacedOutput, edge: Edge, part: Part = everything): void {
   if (output.object === undefined) return;
   const { needs } = groupOf(draft, place);
   const key = keyOf(output.object);
   const need = needs.get(key);
-  if (need === undefined) needs.set(key, { object: output.object, edges: [edge], listing: toldListing(output) });
-  else need.edges.push(edge);
+  if (need === undefined) {
+    needs.set(key, { object: output.object, edges: [edge], listing: toldListing(output), parts: [part] });
+  } else {
+    need.edges.push(edge);
+    need.parts?.push(part);
+  }
 }
 
 function nameOf({ output }: PlacedOutput): string | undefined {
@@ -264,19 +273,24 @@ function noteProblem(draft: Draft, { problems: [problem] }: CommitData, refs: re
 /**
  * What a fetch brings: every object of the wanted commits. An output that is never pushed, or belongs to another
  * repository, is looked for and not missed.
+ *
+ * @param targets which outputs, or what of them; undefined: all
  */
 export async function planFetch(
   wanted: readonly { readonly commit: GitOid; readonly names: readonly RefName[] }[],
   projects: Projects,
+  targets?: Targets,
 ): Promise<Plan> {
   const draft = emptyDraft();
   for (const { commit, names } of wanted) {
     const data = await projects.of(commit);
     noteProblem(draft, data, names);
     for (const placed of data.outputs) {
+      const part = targets === undefined ? everything : targets.of(placed.output);
+      if (part === undefined) continue;
       const optional = !placed.output.push || placed.output.imported === 'repo';
       const { path, size } = placed.output;
-      addDownload(draft, placed, { path, refs: names, optional, size });
+      addDownload(draft, placed, { path, refs: names, optional, size }, part);
     }
   }
   return draft;

@@ -1,4 +1,5 @@
 import { openCache } from '../dvc/cache.ts';
+import { refuseStrangers, type Targets } from '../dvc/targets.ts';
 import { HelperError } from '../model/error.ts';
 import { isExperiment, type RefName } from '../model/git.ts';
 import { type Key, parseKey } from '../model/object.ts';
@@ -70,14 +71,16 @@ async function receive(
   wanted: readonly WantedCommit[],
   head: string | undefined,
   operation: Operation,
+  targets?: Targets,
 ): Promise<Pick<FetchReport, 'problems' | 'results'> & Pick<Plan, 'homeless'>> {
-  const plan = await planFetch(wanted, session.projects);
+  const plan = await planFetch(wanted, session.projects, targets);
+  refuseStrangers(targets?.strangers() ?? [], namesOf(wanted));
   const results: FetchResult[] = [];
   const way: Way = { direction: 'fetch', commits: byFamiliarity(wanted, head).map(({ commit }) => commit) };
   for (const group of plan.groups.values()) {
     results.push({ group, ...(await downloadGroup(group, await session.toolsFor(group, way), operation)) });
   }
-  if (session.context.settings.runCache) {
+  if (session.context.settings.runCache && targets === undefined) {
     const places = await runPlaces(
       session,
       wanted.map(({ commit }) => commit),
@@ -91,12 +94,14 @@ async function receive(
  * Brings the data of commits into the cache, whatever Git has or has not to fetch: what a fetch left out, or failed on.
  * Each is called by its `name`. Answers `failed` when something is not here afterwards; already explained on stderr.
  *
- * @throws HelperError `usage` when a revision names no commit of this repository
+ * @param targets what of it is meant; undefined: all, and the run cache where that is shared
+ * @throws HelperError `usage` when a revision names no commit of this repository, or a target nothing in them
  */
 export async function fetchData(
   context: DataMoverContext,
   revisions: readonly { readonly revision: string; readonly name: RefName }[],
   operation: Operation,
+  targets?: Targets,
 ): Promise<FetchOutcome> {
   const session = openSession(context, operation);
   try {
@@ -105,13 +110,15 @@ export async function fetchData(
     for (const { revision, name } of revisions) {
       const commit = await session.repository.resolve(revision);
       if (commit === undefined) {
-        const hints = ['git fetch its ref first'];
+        const hints = ['git fetch its ref first', `if it is a path: git dvcexp fetch -- ${revision}`];
         throw new HelperError('usage', `'${revision}' names no commit of this repository`, { hints });
       }
       wanted.push({ want: commit, commit, names: [name] });
     }
-    const received = await receive(session, wanted, undefined, operation);
+    const received = await receive(session, wanted, undefined, operation, targets);
     const report = await reportFetch(session, undefined, { wanted, leftOut: [], ...received });
+    // A listing that did not come cannot say what is in it.
+    if (report.outcome === 'whole') refuseStrangers(targets?.unmet() ?? [], namesOf(wanted));
     const homeless = received.homeless.filter(({ optional }) => !optional);
     if (homeless.length === 0 || context.settings.onAbsent !== 'fail') return report;
     session.voice.fail(noStorageFor(homeless.map(({ path }) => path)), storageHint);
@@ -120,6 +127,8 @@ export async function fetchData(
     await session.close();
   }
 }
+
+const namesOf = (wanted: readonly WantedCommit[]): string => wanted.flatMap(({ names }) => names).join(', ');
 
 /** An object that was being placed when the machine went down. What did not survive is fetched again when it is wanted. */
 async function checkObject(cacheDirectory: string, key: Key): Promise<void> {

@@ -3,7 +3,7 @@ import { damaged, digestOf, isNamed } from '../dvc/hash.ts';
 import { largestListing, parseListing, parseListingIds } from '../dvc/listing.ts';
 import { HelperError } from '../model/error.ts';
 import type { RefName } from '../model/git.ts';
-import { type DvcObject, isListing, type Key, keyOf } from '../model/object.ts';
+import { type DvcObject, isListing, type Key, keyOf, type ObjectId } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import type { Storage } from '../storage/remote.ts';
 import type { Edge, Need } from './plan.ts';
@@ -22,15 +22,16 @@ export interface Wanted {
   /** As in Need. */
   readonly sources: readonly Source[] | undefined;
   readonly listing: Need['listing'];
+  readonly parts?: Need['parts'];
 }
 
 export type WantedMap = Map<Key, Wanted>;
 
 export function wantedOf(needs: Iterable<Need>): WantedMap {
   const wanted: WantedMap = new Map();
-  for (const { object, edges, sources, listing } of needs) {
+  for (const { object, edges, sources, listing, parts } of needs) {
     const key = keyOf(object);
-    wanted.set(key, { object, key, edges, leaves: undefined, from: undefined, sources, listing });
+    wanted.set(key, { object, key, edges, leaves: undefined, from: undefined, sources, listing, parts });
   }
   return wanted;
 }
@@ -44,7 +45,7 @@ export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array)
   const keys: Key[] = [];
   const { edges } = listing;
   const together = new Map<readonly Edge[], readonly Edge[]>();
-  for (const id of parseListingIds(bytes, `listing ${listing.object.id} of '${listing.edges[0]?.path ?? ''}'`)) {
+  for (const id of idsOf(listing, bytes)) {
     const object: DvcObject = { kind: listing.object.kind, id };
     const key = keyOf(object);
     keys.push(key);
@@ -59,6 +60,18 @@ export function addLeaves(wanted: WantedMap, listing: Wanted, bytes: Uint8Array)
     }
   }
   listing.leaves = keys;
+}
+
+/** The distinct objects of a listing, or of what is meant of it. */
+function idsOf({ object, edges, parts = [] }: Wanted, bytes: Uint8Array): Iterable<ObjectId> {
+  const where = `listing ${object.id} of '${edges[0]?.path ?? ''}'`;
+  if (parts.length === 0 || parts.some(({ whole }) => whole)) return parseListingIds(bytes, where);
+  const ids = new Set<ObjectId>();
+  for (const { relpath, id } of parseListing(bytes, where)) {
+    // Each is asked: its word has met something then.
+    if (parts.map((part) => part.includes(relpath)).includes(true)) ids.add(id);
+  }
+  return ids;
 }
 
 /** Refs that must not move without this object. */

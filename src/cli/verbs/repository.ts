@@ -78,16 +78,21 @@ export const fetchVerb: Verb = (parser, run) =>
     'fetch [revision..]',
     'Bring the data of commits into the DVC cache: what a git fetch left in storage or failed on',
     (command) =>
-      moving(command).positional('revision', {
-        type: 'string',
-        array: true,
-        default: ['HEAD'],
-        describe: 'branch, tag, experiment ref or commit',
-      }),
+      moving(command)
+        .usage('$0 fetch [<revision>..] [-- <path>..]')
+        .positional('revision', {
+          type: 'string',
+          array: true,
+          default: [] as string[],
+          describe: 'branch, tag, experiment ref or commit, HEAD without any; behind -- outputs, or files in them',
+        }),
     (options) =>
       run(options, async (context, operation) => {
         const { fetchCommand } = await import('../fetch.ts');
-        return await fetchCommand(options, context, operation);
+        // Words behind `--` are paths, as with Git.
+        const path = (options as { readonly '--'?: readonly string[] })['--'] ?? [];
+        const revision = options.revision.slice(0, options.revision.length - path.length);
+        return await fetchCommand({ ...options, revision, path }, context, operation);
       }),
   );
 
