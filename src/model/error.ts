@@ -13,6 +13,8 @@ export const errorKinds = {
   unavailable: { exitCode: 75, retried: true },
   unsupported: { exitCode: 128, retried: false },
   io: { exitCode: 1, retried: false },
+  /** Storage has no room left, or a quota of it is used up. */
+  full: { exitCode: 1, retried: false },
   interrupted: { exitCode: 130, retried: false },
 } as const;
 

@@ -284,15 +284,16 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
-type Reason = readonly [code: 'auth' | 'io' | 'unavailable', reason: string, hint?: string];
+type Reason = readonly [code: 'auth' | 'io' | 'full' | 'unavailable', reason: string, hint?: string];
 
 const ask = 'ask whoever owns that directory to let you in';
+const makeRoom = 'make room there, or have the quota raised by whoever owns that disk';
 const reasons: Readonly<Record<string, Reason>> = {
   EACCES: ['auth', 'permission denied', ask],
   EPERM: ['auth', 'operation not permitted', ask],
   EROFS: ['auth', 'read-only file system', 'mount it for writing'],
-  ENOSPC: ['io', 'no space left on device'],
-  EDQUOT: ['io', 'disk quota exceeded'],
+  ENOSPC: ['full', 'no space left on device', makeRoom],
+  EDQUOT: ['full', 'disk quota exceeded', makeRoom],
   EMFILE: ['io', 'too many open files'],
   ENAMETOOLONG: ['io', 'file name too long'],
   // What a network file system says while its server is away.

@@ -16,7 +16,7 @@ export interface Entry {
  * A place where DVC data lives: five verbs, no delete. Keys are relative to the remote's URL. A backend speaks its
  * service's language only: hashing, layout, order, progress and retries are above it, but only it knows which bytes have moved. Errors are HelperError:
  * `auth` refused, `missing` an absent key was `read` (and nothing else), `unavailable` the service or the base folder
- * cannot be reached, `io` the local side failed, `config` the options cannot work (no such bucket among them),
+ * cannot be reached, `full` it has no room, `io` the local side failed, `config` the options cannot work (no such bucket among them),
  * `corrupt` the content is not what it announced. All verbs may be called at the same time. What `content` throws and
  * the reason of an abort come through unchanged.
  */

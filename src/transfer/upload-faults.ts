@@ -1,4 +1,4 @@
-import { HelperError } from '../model/error.ts';
+import { type ErrorCode, HelperError } from '../model/error.ts';
 import type { RefName } from '../model/git.ts';
 import { isListing, type Key } from '../model/object.ts';
 import { countOf } from '../report/progress.ts';
@@ -70,15 +70,24 @@ function wordFor(fault: unknown): string {
   if (fault.code === 'auth') return 'not uploaded: access denied';
   if (fault.code === 'trust') return 'not uploaded: storage not trusted';
   if (fault.code === 'unavailable') return 'not uploaded: storage unavailable';
+  if (fault.code === 'full') return 'not uploaded: no room in storage';
   if (fault.code === 'unsupported') return 'not uploaded: storage not supported';
   if (fault.code === 'config') return 'not uploaded: storage misconfigured';
   return 'could not be uploaded';
 }
 
+const mayPass: Readonly<Partial<Record<ErrorCode, string>>> = {
+  unavailable: 'storage answers',
+  full: 'there is room',
+};
+
 /** The whole group failed: every ref that still misses something in it does too. */
 export function failAll(state: UploadState, error: unknown, tools: UploadTools): Uploaded {
-  const passing = error instanceof HelperError && error.code === 'unavailable';
-  tools.voice.fail(error, ...(passing ? ['refs that need this data stay here; push again when storage answers'] : []));
+  const when = error instanceof HelperError ? mayPass[error.code] : undefined;
+  tools.voice.fail(
+    error,
+    ...(when === undefined ? [] : [`refs that need this data stay here; push again when ${when}`]),
+  );
   const failed = new Map<RefName, string>();
   for (const wanted of state.wanted.values()) {
     if (tools.ledger.has(wanted.key) && !isListing(wanted.object.id)) continue;

@@ -49,6 +49,22 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+/** A server with such a proxy before it. Both end with `close`. */
+export async function behindFaultProxy<Server extends { readonly port: number; close(): Promise<void> }>(
+  starting: Promise<Server>,
+): Promise<{ readonly server: Server; readonly proxy: FaultProxy; close(): Promise<void> }> {
+  const server = await starting;
+  const proxy = await openFaultProxy(server);
+  return {
+    server,
+    proxy,
+    async close() {
+      await proxy.close();
+      await server.close();
+    },
+  };
+}
+
 export async function openFaultProxy(upstream: { host?: string; port: number }): Promise<FaultProxy> {
   const host = upstream.host ?? '127.0.0.1';
   const seen: Seen[] = [];

@@ -1,6 +1,6 @@
 // The Versity S3 gateway over a directory, on an ephemeral loopback port: a second S3 service, strict about signatures,
 // checksums and the form of requests, and with other words than SeaweedFS.
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ export interface Versity {
   readonly endpoint: string;
   /** A signed request as admin, for looking behind the code under test. */
   request(method: string, path: string, query?: string, body?: Uint8Array): Promise<{ status: number; text: string }>;
+  /** Of the disk of its own. */
+  resizeDisk(mib: number): void;
   close(): Promise<void>;
 }
 
@@ -28,7 +30,11 @@ function findVersity(): string | undefined {
 export const noVersity: string | false =
   findVersity() === undefined && process.env.CI !== 'true' && 'needs versitygw: DVCEXP_TEST_VERSITYGW, or on PATH';
 
-export async function startVersity(): Promise<Versity> {
+/** Why tests with a disk of the gateway's own are left out: it takes root, and Linux. */
+export const noSmallDisk: string | false = process.getuid?.() !== 0 && process.env.CI !== 'true' && 'needs root';
+
+/** @param options.diskMib keeps what is stored on a disk of its own, of that size */
+export async function startVersity(options: { readonly diskMib?: number } = {}): Promise<Versity> {
   const binary = findVersity();
   if (binary === undefined) throw new Error('these tests need versitygw: put it on PATH or set DVCEXP_TEST_VERSITYGW');
   const top = mkdtempSync(join(tmpdir(), 'dvcexp-versity-'));
@@ -36,10 +42,13 @@ export async function startVersity(): Promise<Versity> {
   mkdirSync(data);
   mkdirSync(join(top, 'sidecar'));
   const [port = 0] = await freePorts(1);
+  const { diskMib } = options;
+  const mount = ['-m', 'sh', '-c', `mount -t tmpfs -o size=${diskMib}m tmpfs '${data}' && exec "$@"`, 'sh', binary];
+  const [program, inside] = diskMib === undefined ? [binary, []] : ['unshare', mount];
   const args = ['--port', `127.0.0.1:${port}`, '--region', 'us-east-1', '--keep-alive', '--quiet', 'posix'];
   let said = '';
   // Not every temporary directory keeps extended attributes.
-  const child = spawn(binary, [...args, '--sidecar', join(top, 'sidecar'), data], {
+  const child = spawn(program, [...inside, ...args, '--sidecar', join(top, 'sidecar'), data], {
     cwd: top,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: top, ROOT_ACCESS_KEY_ID: admin.id, ROOT_SECRET_ACCESS_KEY: admin.secret },
@@ -59,6 +68,10 @@ export async function startVersity(): Promise<Versity> {
   const server: Versity = {
     port,
     endpoint: `http://127.0.0.1:${port}`,
+    resizeDisk(mib) {
+      const remount = ['mount', '-o', `remount,size=${mib}m`, data];
+      execFileSync('nsenter', [`--mount=/proc/${child.pid}/ns/mnt`, ...remount], { timeout: 10_000 });
+    },
     request: (method, path, query = '', body = Buffer.alloc(0)) => signedRequest({ port }, method, path, query, body),
     async close() {
       process.off('exit', kill);

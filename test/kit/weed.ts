@@ -23,6 +23,8 @@ export interface Weed {
   readonly pid: number;
   /** A signed request as admin, for looking behind the code under test. */
   request(method: string, path: string, query?: string, body?: Uint8Array): Promise<{ status: number; text: string }>;
+  /** Has an administrator type these commands into `weed shell`; throws when it cannot. Answers what it said. */
+  administer(...commands: readonly string[]): string;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,11 @@ export async function startWeed(
     pid: child.pid ?? 0,
     request: (method, path, query = '', body = Buffer.alloc(0)) =>
       signedRequest({ port: s3 ?? 0, ca }, method, path, query, body),
+    administer(...commands) {
+      const places = [`-master=127.0.0.1:${master}.${masterGrpc}`, `-filer=127.0.0.1:${filer}.${filerGrpc}`];
+      const input = ['lock', ...commands, 'unlock', 'exit', ''].join('\n');
+      return execFileSync(binary, ['shell', ...places], { input, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 });
+    },
     async close() {
       process.off('exit', kill);
       kill();

@@ -1,127 +1,52 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { Content } from '../../src/model/operation.ts';
-import type { Retry, Storage, StorageContext, UploadMemory } from '../../src/storage/remote.ts';
-import { contentOf, failsWith, listAll, noise, operation, readAll } from '../conformance/storage.ts';
-import { type Azurite, account, connectionString, container, sharedAccess, startAzurite } from '../kit/azurite.ts';
-import { type FaultProxy, openFaultProxy, type Rule } from '../kit/fault-proxy.ts';
+import type { UploadMemory } from '../../src/storage/remote.ts';
+import { key, mib, openFaultGround, testFaults } from '../conformance/faults.ts';
+import { contentOf, failsWith, noise, operation, readAll } from '../conformance/storage.ts';
+import { account, connectionString, container, sharedAccess, startAzurite } from '../kit/azurite.ts';
+import { behindFaultProxy, type Rule } from '../kit/fault-proxy.ts';
 import { freshUrl, openAzure, openAzureBy } from './azure-remote.ts';
 
-let azurite: Azurite;
-let proxy: FaultProxy;
-before(
-  async () => {
-    azurite = await startAzurite();
-    proxy = await openFaultProxy(azurite);
-  },
-  { timeout: 90_000 },
-);
-after(async () => {
-  await proxy?.close();
-  await azurite?.close();
+const ground = openFaultGround({
+  start: () => behindFaultProxy(startAzurite()),
+  open: (port, options, extras) => openAzureBy({ connection_string: connectionString(at(port)), ...options }, extras),
 });
-beforeEach(() => {
-  proxy.rules = [];
-  proxy.seen.length = 0;
-});
+const { within, sent, retries } = ground;
 
-const mib = 1 << 20;
-const key = 'files/md5/ab/cdef0123456789abcdef0123456789';
-const retries: Retry[] = [];
-const behindProxy = (): string => `http://127.0.0.1:${proxy.port}/${account}`;
-
-/** Storage behind the proxy, which from now on obeys `rules`. */
-async function within(
-  rules: Rule[],
-  work: (storage: Storage) => Promise<void>,
-  options: Readonly<Record<string, string>> = {},
-  context: Partial<StorageContext> & { readonly url?: string } = {},
-): Promise<void> {
-  retries.length = 0;
-  proxy.rules = rules;
-  const retry = { shortestMs: 1, firstMs: 2, longestMs: 10, onRetry: (each: Retry) => retries.push(each) };
-  const storage = await openAzureBy(
-    { connection_string: connectionString(behindProxy()), ...options },
-    { retry, ...context },
-  );
-  try {
-    await work(storage);
-  } finally {
-    proxy.rules = [];
-    await storage.close();
-  }
-}
-
+const at = (port: number): string => `http://127.0.0.1:${port}/${account}`;
+const behindProxy = (): string => at(ground.service.proxy.port);
 const refusing = (status: number, code: string, more: Readonly<Record<string, string>> = {}): Omit<Rule, 'match'> => ({
   status,
   headers: { 'x-ms-error-code': code, ...more },
   body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>no\nRequestId:1</Message></Error>`,
 });
-const busy: Rule = { match: /./, times: 3, ...refusing(503, 'ServerBusy', { 'retry-after': '0' }) };
-const sent = (what: RegExp): number => proxy.seen.filter(({ method, url }) => what.test(`${method} ${url}`)).length;
 const block = /PUT .*comp=block&|PUT .*comp=block$|PUT .*blockid=/;
 
-test('503 three times, then well: every verb gets through, content is rewound', { timeout: 30_000 }, () =>
-  within([], async (storage) => {
-    proxy.rules = [{ ...busy }];
-    await storage.write(key, contentOf('hello'), operation);
-    assert.equal(retries.length, 3);
-    assert.ok(retries.every((each) => each.throttled && each.error.code === 'unavailable'));
-    proxy.rules = [{ ...busy }];
-    assert.equal(String(await readAll(storage, key)), 'hello');
-    proxy.rules = [{ ...busy }];
-    assert.deepEqual(await storage.stat(key, operation), { key, size: 5 });
-    proxy.rules = [{ ...busy }];
-    assert.deepEqual(await listAll(storage, 'files/'), [{ key, size: 5 }]);
-  }),
-);
-
-test('a service that asks for patience is given it; five tries and no more', { timeout: 30_000 }, async () => {
-  await within(
-    [{ match: /PUT/, times: 1, ...refusing(429, 'TooManyRequests', { 'retry-after': '1' }) }],
-    async (storage) => {
-      const since = Date.now();
-      await storage.write(key, contentOf('x'), operation);
-      assert.ok(Date.now() - since >= 1000, 'the wish to wait was not heeded');
-    },
-  );
-  await within([{ match: /PUT/, ...refusing(503, 'ServerBusy') }], async (storage) => {
-    proxy.seen.length = 0;
-    const writing = storage.write(key, contentOf('x'), operation);
-    await assert.rejects(writing, failsWith('unavailable', /ServerBusy: no \(tried 5 times/));
-    assert.equal(sent(/PUT/), 5);
-  });
+testFaults(ground, {
+  busy: [
+    [503, 'ServerBusy'],
+    [429, 'TooManyRequests'],
+  ],
+  full: [
+    [409, 'AccountQuotaExceeded'],
+    [403, 'StorageAccountQuotaExceeded'],
+    [507, 'InsufficientStorage'],
+  ],
+  fullHint: /make room in the storage account of 'store'/,
+  refusing,
+  whole: /PUT/,
+  piece: block,
+  listing: /GET .*comp=list&/,
+  published: /comp=blocklist/,
+  nowhere: { url: 'azure://no-such-container/store', says: /there is no container 'no-such-container'/ },
 });
-
-test('a connection cut in the request, in the answer, and before it', { timeout: 60_000 }, async () => {
-  const bytes = noise(3 * mib);
-  await within([{ match: /PUT/, times: 2, dropRequestAfter: mib }], async (storage) => {
-    await storage.write(key, contentOf(bytes), operation);
-    proxy.rules = [{ match: /GET/, times: 2, dropResponseAfter: mib }];
-    assert.ok(bytes.equals(await readAll(storage, key)));
-    proxy.rules = [{ match: /GET/, times: 2, dropResponseAfter: 0 }];
-    assert.ok(bytes.equals(await readAll(storage, key)));
-  });
-});
-
-test('the cut of one range does not start the object again', { timeout: 60_000 }, () =>
-  within([], async (storage) => {
-    const bytes = noise(60 * mib);
-    await storage.write(key, contentOf(bytes), operation);
-    proxy.seen.length = 0;
-    proxy.rules = [{ match: /GET/, times: 2, dropResponseAfter: 3 * mib }];
-    assert.ok(bytes.equals(await readAll(storage, key)));
-    assert.equal(sent(/GET/), 4 + 2, '60 MiB in ranges of 16 MiB, one of them three times');
-    const first = proxy.seen.filter(({ headers }) => headers['x-ms-range'] === 'bytes=0-16777215');
-    assert.equal(first.length, 1 + 2);
-  }),
-);
 
 test('one block that fails, or arrives damaged, is sent again, alone', { timeout: 60_000 }, async () => {
   const bytes = noise(20 * mib);
   for (const fault of [{ dropRequestAfter: mib }, { corruptRequestAt: 4 * mib }]) {
     await within([{ match: block, times: 2, ...fault }], async (storage) => {
-      proxy.seen.length = 0;
+      ground.service.proxy.seen.length = 0;
       await storage.write(key, contentOf(bytes), operation);
       assert.equal(sent(block), 3 + 2, '20 MiB in blocks of 8 MiB, two sent twice or one three times');
       assert.ok(bytes.equals(await readAll(storage, key)));
@@ -141,17 +66,6 @@ test('a small object that arrives damaged is not stored', { timeout: 30_000 }, (
   }),
 );
 
-test('a block that fails for good leaves nothing to be seen', { timeout: 60_000 }, () =>
-  within([{ match: block, ...refusing(500, 'InternalError') }], async (storage) => {
-    const write = storage.write(key, contentOf(noise(30 * mib)), operation);
-    await assert.rejects(write, failsWith('unavailable', /InternalError.*tried 5 times/));
-    assert.equal(await storage.stat(key, operation), undefined);
-    assert.deepEqual(await listAll(storage, ''), []);
-    assert.equal(sent(/comp=blocklist/), 0);
-    assert.ok(sent(block) <= 5 * 4, 'the whole object was tried again on top of its blocks');
-  }),
-);
-
 test('a lost answer to the list of blocks is no failure', { timeout: 60_000 }, () =>
   within([{ match: /comp=blocklist/, times: 1, dropResponseAfter: 0 }], async (storage) => {
     const bytes = noise(20 * mib);
@@ -162,88 +76,7 @@ test('a lost answer to the list of blocks is no failure', { timeout: 60_000 }, (
   }),
 );
 
-test('a body shorter than the range it claims to be is not taken for the object', { timeout: 30_000 }, () =>
-  within([], async (storage) => {
-    await storage.write(key, contentOf(noise(100_000)), operation);
-    proxy.rules = [{ match: /GET/, times: 2, truncateTo: 50_000 }];
-    assert.equal((await readAll(storage, key)).length, 100_000);
-    proxy.rules = [{ match: /GET/, truncateTo: 50_000 }];
-    await assert.rejects(readAll(storage, key), failsWith('unavailable', /other bytes than were asked for/));
-  }),
-);
-
-test('half a listing is not taken for a whole one', { timeout: 30_000 }, () =>
-  within([], async (storage) => {
-    await Promise.all(['a/1', 'a/2', 'a/3'].map((each) => storage.write(each, contentOf('x'), operation)));
-    proxy.seen.length = 0;
-    proxy.rules = [{ match: /comp=list/, times: 2, truncateTo: 900 }];
-    assert.equal((await listAll(storage, '')).length, 3);
-    assert.equal(retries.length, 2);
-  }),
-);
-
-test('a body that stalls, and a service that never answers, are given up and tried again', { timeout: 60_000 }, () =>
-  within(
-    [],
-    async (storage) => {
-      await storage.write(key, contentOf(noise(100_000)), operation);
-      proxy.rules = [{ match: /GET/, times: 1, stallResponseAfter: 1000 }];
-      assert.equal((await readAll(storage, key)).length, 100_000);
-      assert.match(retries[0]?.error.message ?? '', /no byte moved for 1 s/);
-      proxy.rules = [{ match: /HEAD/, times: 1, hang: true }];
-      assert.equal((await storage.stat(key, operation))?.size, 100_000);
-      proxy.rules = [{ match: /PUT/, times: 1, hang: true }];
-      await storage.write(key, contentOf(noise(20 * mib)), operation);
-    },
-    { read_timeout: '1' },
-  ),
-);
-
-test('an object replaced while it is read is no mixture', { timeout: 60_000 }, () =>
-  within([], async (storage) => {
-    await storage.write(key, contentOf(noise(70 * mib)), operation);
-    await assert.rejects(
-      async () => {
-        let replaced = false;
-        for await (const _ of storage.read(key, operation)) {
-          if (!replaced) await storage.write(key, contentOf(noise(70 * mib - 4).fill(9, 0, 99)), operation);
-          replaced = true;
-        }
-      },
-      failsWith('corrupt', /changed meanwhile/),
-    );
-  }),
-);
-
-test('an aborted read and write let go of their connections at once', { timeout: 30_000 }, async () => {
-  await within([], async (storage) => {
-    await storage.write(key, contentOf('x'), operation);
-    for (const [verb, size] of [
-      ['GET', 1],
-      ['PUT', 1],
-      ['PUT', 20 * mib],
-    ] as const) {
-      proxy.rules = [{ match: new RegExp(verb), hang: true }];
-      const stop = new AbortController();
-      const to = { signal: stop.signal };
-      const running = verb === 'GET' ? readAll(storage, key, to) : storage.write(key, contentOf(noise(size)), to);
-      setTimeout(() => stop.abort(), 100);
-      const since = Date.now();
-      await assert.rejects(running, { name: 'AbortError' });
-      assert.ok(Date.now() - since < 2000);
-    }
-  });
-  for (let wait = 0; proxy.counts.inFlight > 0 && wait < 50; wait++)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(proxy.counts.inFlight, 0);
-});
-
-test('a closed port, and a storage account that does not exist, say so', { timeout: 30_000 }, async () => {
-  const free = await openFaultProxy({ port: 1 });
-  await free.close();
-  const closed = await openAzure(`http://127.0.0.1:${free.port}/${account}`);
-  await assert.rejects(closed.stat(key, operation), failsWith('unavailable', /connection refused/));
-  await closed.close();
+test('a storage account that does not exist is told', { timeout: 30_000 }, async () => {
   // A name that resolves nowhere, asked of nobody outside.
   const nowhere = await openAzureBy(
     { connection_string: 'BlobEndpoint=https://team.invalid' },
@@ -282,7 +115,7 @@ test('an upload that broke off goes on with the blocks that are there', { timeou
     {},
     { url, uploads },
   );
-  proxy.seen.length = 0;
+  ground.service.proxy.seen.length = 0;
   const moved: number[] = [];
   await within(
     [],
@@ -311,7 +144,7 @@ test('blocks of other content than it is now are not taken', { timeout: 60_000 }
     { url, uploads },
   );
   const other = Buffer.from(bytes).fill(7, 9 * mib, 9 * mib + 1);
-  proxy.seen.length = 0;
+  ground.service.proxy.seen.length = 0;
   await within(
     [],
     async (storage) => {
@@ -384,10 +217,15 @@ test('a list whose blocks another writer has thrown away is sent again, with its
         size: bytes.length,
         async *open() {
           yield bytes.subarray(0, 18 * mib);
-          while (sent(block) < 2 || proxy.counts.inFlight > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+          while (sent(block) < 2 || ground.service.proxy.counts.inFlight > 0)
+            await new Promise((resolve) => setTimeout(resolve, 10));
           // Somebody else commits his blocks, which drops those that wait.
           if (!interfered)
-            await (await openAzure(azurite.endpoint, { url: here })).write(key, contentOf(noise(9 * mib)), operation);
+            await (await openAzure(ground.service.server.endpoint, { url: here })).write(
+              key,
+              contentOf(noise(9 * mib)),
+              operation,
+            );
           interfered = true;
           yield bytes.subarray(18 * mib);
         },
@@ -406,7 +244,12 @@ test('blocks of another program, with names of another length, are no obstacle',
   const url = freshUrl();
   const blob = `/${container}/${url.split('/').at(-1)}/${key}`;
   const id = encodeURIComponent(Buffer.from('0001').toString('base64'));
-  const staged = await azurite.request('PUT', `${blob}?comp=block&blockid=${id}`, {}, Buffer.from('foreign'));
+  const staged = await ground.service.server.request(
+    'PUT',
+    `${blob}?comp=block&blockid=${id}`,
+    {},
+    Buffer.from('foreign'),
+  );
   assert.equal(staged.status, 201);
   await within(
     [],
@@ -415,7 +258,7 @@ test('blocks of another program, with names of another length, are no obstacle',
       await storage.write(key, contentOf(bytes), operation);
       assert.ok(bytes.equals(await readAll(storage, key)));
       const broken: Content = { size: bytes.length, open: () => contentOf(bytes.subarray(0, 15 * mib)).open() };
-      await azurite.request('PUT', `${blob}?comp=block&blockid=${id}`, {}, Buffer.from('foreign'));
+      await ground.service.server.request('PUT', `${blob}?comp=block&blockid=${id}`, {}, Buffer.from('foreign'));
       await assert.rejects(storage.write(key, broken, operation), failsWith('corrupt', /announced/));
       assert.ok(bytes.equals(await readAll(storage, key)));
     },
@@ -449,7 +292,7 @@ test('a signature that expires in the middle: nothing is published, and the next
     by(sharedAccess('rlcw', expiring)),
     { url, uploads },
   );
-  proxy.seen.length = 0;
+  ground.service.proxy.seen.length = 0;
   await within(
     [],
     async (storage) => {

@@ -492,13 +492,13 @@ describe('what Google refuses', { timeout: 120_000 }, () => {
     drive.store.quotas.set(ada, 0).set(drive.serviceAccount.client_email, 0);
     await using(openDrive(drive, at()), async (storage) => {
       const sent = drive.requests('upload.multipart');
-      const words = says('io', /no room left[\s\S]*shared drive[\s\S]*gdrive_service_account_user_email/);
+      const words = says('full', /no room left[\s\S]*shared drive[\s\S]*gdrive_service_account_user_email/);
       await assert.rejects(storage.write(key, contentOf('data'), operation), words);
       assert.equal(drive.requests('upload.multipart'), sent + 1);
       await assert.rejects(storage.write('big', contentOf(noise(6 << 20)), operation), words);
     });
     await using(openDrive(drive, at(), {}, ada_), (storage) =>
-      assert.rejects(storage.write(key, contentOf('data'), operation), says('io', /no room left[\s\S]*Trash/)),
+      assert.rejects(storage.write(key, contentOf('data'), operation), says('full', /no room left[\s\S]*Trash/)),
     );
   });
 

@@ -46,7 +46,7 @@ test('a server that refuses writing, whatever the method', async () => {
   );
   proxy.rules = [{ match: /^PUT/, status: 507 }];
   await using({ method: 'PUT' }, (storage) =>
-    assert.rejects(storage.write(key, contentOf('x'), operation), failsWith('io', /no room left/)),
+    assert.rejects(storage.write(key, contentOf('x'), operation), failsWith('full', /no room left/)),
   );
 });
 

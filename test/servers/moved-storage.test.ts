@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { createTeam, type Team, trackAndCommit } from '../e2e/team.ts';
 import { account, connectionString, container, startAzurite } from '../kit/azurite.ts';
 import { bucket as gsBucket, startFakeGcs } from '../kit/fake-gcs.ts';
-import { type FaultProxy, openFaultProxy } from '../kit/fault-proxy.ts';
+import { behindFaultProxy, type FaultProxy } from '../kit/fault-proxy.ts';
 import { admin, bucket, startWeed } from '../kit/weed.ts';
 import { openWorld, type World } from '../kit/world.ts';
 
@@ -28,21 +28,6 @@ interface Kind {
   readonly ways: Readonly<Record<string, (port: number) => NodeJS.ProcessEnv>>;
 }
 
-async function behindProxy(
-  server: { readonly port: number; close(): Promise<void> },
-  stored: Place['stored'],
-): Promise<Place> {
-  const proxy = await openFaultProxy(server);
-  return {
-    proxy,
-    stored,
-    async close() {
-      await proxy.close();
-      await server.close();
-    },
-  };
-}
-
 const keys = { AWS_ACCESS_KEY_ID: admin.id, AWS_SECRET_ACCESS_KEY: admin.secret, AWS_EC2_METADATA_DISABLED: 'true' };
 const url = (port: number): string => `http://127.0.0.1:${port}`;
 let world: World;
@@ -52,11 +37,12 @@ const kinds: readonly Kind[] = [
     scheme: 's3',
     root: `s3://${bucket}`,
     async start() {
-      const weed = await startWeed();
-      return await behindProxy(weed, async (prefix) => {
+      const { server: weed, ...rest } = await behindFaultProxy(startWeed());
+      const stored = async (prefix: string): Promise<number> => {
         const query = `list-type=2&prefix=${encodeURIComponent(`${prefix}/`)}`;
         return (await weed.request('GET', `/${bucket}`, query)).text.split('<Key>').length - 1;
-      });
+      };
+      return { ...rest, stored };
     },
     ways: {
       AWS_ENDPOINT_URL: (port) => ({ ...keys, AWS_ENDPOINT_URL: url(port) }),
@@ -73,8 +59,8 @@ const kinds: readonly Kind[] = [
     root: `gs://${gsBucket}`,
     options: '    allow_anonymous_login = true\n',
     async start() {
-      const server = await startFakeGcs();
-      return await behindProxy(server, async (prefix) => (await server.names(`${prefix}/`)).length);
+      const { server, ...rest } = await behindFaultProxy(startFakeGcs());
+      return { ...rest, stored: async (prefix) => (await server.names(`${prefix}/`)).length };
     },
     ways: { STORAGE_EMULATOR_HOST: (port) => ({ STORAGE_EMULATOR_HOST: url(port) }) },
   },
@@ -82,11 +68,12 @@ const kinds: readonly Kind[] = [
     scheme: 'azure',
     root: `azure://${container}`,
     async start() {
-      const azurite = await startAzurite();
-      return await behindProxy(azurite, async (prefix) => {
+      const { server: azurite, ...rest } = await behindFaultProxy(startAzurite());
+      const stored = async (prefix: string): Promise<number> => {
         const query = `restype=container&comp=list&prefix=${encodeURIComponent(`${prefix}/`)}`;
         return (await azurite.request('GET', `/${container}?${query}`)).text.split('<Blob>').length - 1;
-      });
+      };
+      return { ...rest, stored };
     },
     ways: {
       AZURE_STORAGE_CONNECTION_STRING: (port) => ({

@@ -89,17 +89,6 @@ test('no keys at all: what to type, and nothing is asked of the service', async 
   assert.equal(proxy.seen.length, 0);
 });
 
-test('an absent bucket is a mistake, not an absent object', () =>
-  using(openS3(behindProxy(), adminKeys, { url: 's3://no-such-bucket/store' }), async (storage) => {
-    const broken = failsWith('config', /there is no bucket 'no-such-bucket'/);
-    await assert.rejects(readAll(storage, key), broken);
-    await assert.rejects(storage.stat(key, operation), broken);
-    await assert.rejects(listAll(storage, 'files/'), broken);
-    // SeaweedFS makes the bucket for an administrator who writes; others answer so.
-    proxy.rules = [{ match: /PUT/, status: 404, body: '<Error><Code>NoSuchBucket</Code></Error>' }];
-    await assert.rejects(storage.write(key, contentOf('x'), operation), broken);
-  }));
-
 test('a user who may read only', async () => {
   const url = freshUrl();
   await using(openS3(weed.endpoint, adminKeys, { url }), (storage) =>

@@ -260,7 +260,7 @@ test('a full disk is called one, and nothing stays', { skip: needsRoot }, async 
   const inside = ['unshare', '-m', 'sh', '-c', `mount -t tmpfs -o size=1m tmpfs '${disk}' && exec "$@"`, 'sh'];
   const work = async ({ open }: Ground): Promise<void> => {
     const storage = await open();
-    const full = failsWith('io', /no space left on the server/);
+    const full = failsWith('full', /no room left on the server/);
     await assert.rejects(storage.write(key, contentOf(noise(3 << 20)), operation), full);
     // What was removed makes room.
     await storage.write(key, contentOf(noise(900_000)), operation);

@@ -281,7 +281,7 @@ describe('what goes wrong on the way', { timeout: 120_000 }, () => {
 
   test('refusals are told with what to do about them', async () => {
     const refusals: readonly (readonly [number, string, RegExp])[] = [
-      [507, 'io', /no room left in storage/],
+      [507, 'full', /no room left in storage/],
       [413, 'io', /refuses objects of this size/],
       [423, 'unavailable', /locked/],
       [403, 'auth', /the user 'ada' of 'store' may not do this/],

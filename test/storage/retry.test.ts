@@ -84,7 +84,7 @@ test('two layers of retry do not multiply', async () => {
 });
 
 test('what cannot pass is not tried again', async () => {
-  for (const code of ['auth', 'config', 'missing', 'corrupt', 'io', 'unsupported', 'interrupted'] as const) {
+  for (const code of ['auth', 'config', 'missing', 'corrupt', 'io', 'full', 'unsupported', 'interrupted'] as const) {
     const { storage, steps } = flaky(failing('stat', 1, () => new HelperError(code, 'no')));
     await assert.rejects(withRetries(storage, quick).stat('k', operation), failsWith(code));
     assert.equal(steps.length, 1, code);

@@ -64,9 +64,16 @@ export function isStale({ status, code }: Complaint, { kind }: Proof): boolean {
 // The last by its words: services do not agree on the code for bytes that arrived damaged.
 const passing = /^(?:OperationTimedOut|InternalError|ContainerBeingDeleted|Md5Mismatch)\b|MD5 doesn't match/;
 
+// Microsoft documents no word of its own for a full account; these are those of its other services and of emulators.
+const full = /(?:Quota|Capacity)(?:Limit)?(?:Exceeded|Reached)$|^(?:Insufficient|OutOf)(?:Storage|Capacity|Space)/;
+/** No room, or no more of it for this storage account. */
+function isFull({ status, code }: Complaint): boolean {
+  return status === 507 || full.test(code);
+}
+
 /**
  * The error for a complaint about a call: what could not be done, on which storage, and the blob it was about.
- * `auth` for refusals, `config` for an absent container and other mistakes, `unavailable` for what may pass.
+ * `auth` for refusals, `full`, `config` for an absent container and other mistakes, `unavailable` for what may pass.
  */
 export function complaintError(
   { action, key }: { readonly action: string; readonly key?: string },
@@ -78,6 +85,11 @@ export function complaintError(
   const { remote } = settings;
   const said = [code, complaint.message].filter((part) => part !== '').join(': ');
   const detail = said === '' ? `the service answers ${status}` : printable(said);
+  if (isFull(complaint)) {
+    return new HelperError('full', `${action}: storage is full, or a quota of it is used up (${detail})`, {
+      hints: [`make room in the storage account of '${remote}', or have its limits raised in the Azure portal`],
+    });
+  }
   if (status === 429 || status === 503 || code === 'ServerBusy') {
     return new BusyError(`${action}: ${detail}`, { retryAfterMs: complaint.retryAfterMs });
   }
@@ -105,6 +117,7 @@ export function complaintError(
 /** Is it about who we are, and what we may? */
 export function isRefused(complaint: Complaint, identity: Identity): boolean {
   const { status, code } = complaint;
+  if (isFull(complaint)) return false;
   return status === 401 || status === 403 || code === 'PublicAccessNotPermitted' || isClosed(complaint, identity);
 }
 

@@ -116,11 +116,15 @@ const flagged: Refusal['hints'] = ({ remote, acknowledgeAbuse }) =>
 const nothing: Refusal['hints'] = () => [];
 
 const refusals: Readonly<Record<string, Refusal>> = Object.assign(Object.create(null), {
-  storageQuotaExceeded: { code: 'io', why: 'there is no room left in Google Drive', hints: noRoom },
-  quotaExceeded: { code: 'io', why: 'there is no room left in Google Drive', hints: noRoom },
-  teamDriveFileLimitExceeded: { code: 'io', why: 'the shared drive holds as many files as it may', hints: nothing },
-  numChildrenInNonRootLimitExceeded: { code: 'io', why: 'the folder holds as many files as it may', hints: nothing },
-  activeItemCreationLimitExceeded: { code: 'io', why: 'the account has made as many files as it may', hints: nothing },
+  storageQuotaExceeded: { code: 'full', why: 'there is no room left in Google Drive', hints: noRoom },
+  quotaExceeded: { code: 'full', why: 'there is no room left in Google Drive', hints: noRoom },
+  teamDriveFileLimitExceeded: { code: 'full', why: 'the shared drive holds as many files as it may', hints: nothing },
+  numChildrenInNonRootLimitExceeded: { code: 'full', why: 'the folder holds as many files as it may', hints: nothing },
+  activeItemCreationLimitExceeded: {
+    code: 'full',
+    why: 'the account has made as many files as it may',
+    hints: nothing,
+  },
   dailyLimitExceeded: {
     code: 'unavailable',
     why: 'what the Google Cloud project may ask for in a day is used up',

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import type { Identity } from '../google/keychain.ts';
-import { BusyError } from '../retry.ts';
+import { BusyError, ExhaustedError } from '../retry.ts';
 import { connectionError, parseRetryAfter } from '../wire/failure.ts';
 import { textOf, type WireResponse } from '../wire/request.ts';
 import type { GsSettings } from './settings.ts';
@@ -39,14 +39,14 @@ export function parseComplaint(response: WireResponse): Complaint {
 
 /** Also said with 403, which would else mean that somebody may not. */
 const tooMany = /^(?:rateLimitExceeded|userRateLimitExceeded|responseTooLarge)$/;
-const quota = /^(?:quotaExceeded|dailyLimitExceeded|storageQuotaExceeded)$/i;
+const full = /^(?:quotaExceeded|storageQuotaExceeded)$/i;
 /** The bytes that arrived are not those whose hash was announced. */
 export class DamagedError extends HelperError {}
 const damaged = /(?:MD5|CRC32C|checksum).*(?:doesn't|does not) match/i;
 
 /**
  * The error for a complaint about a call: what could not be done, on which storage, and the object it was about.
- * `auth` for refusals, `config` for an absent bucket and other mistakes, `unavailable` for what may pass.
+ * `auth` for refusals, `full`, `config` for an absent bucket and other mistakes, `unavailable` for what may pass.
  */
 export function complaintError(
   { action, key }: { readonly action: string; readonly key?: string | undefined },
@@ -62,13 +62,20 @@ export function complaintError(
     return new BusyError(`${action}: ${detail}`, { retryAfterMs });
   }
   if (damaged.test(message)) return new DamagedError('unavailable', `${action}: ${detail}${about}`);
+  if (full.test(reason) || status === 507) {
+    return new HelperError('full', `${action}: a quota of the bucket's project is used up (${detail})`, {
+      hints: [
+        `make room in bucket '${printable(settings.bucket)}'`,
+        "or have the quota raised: see 'IAM & Admin', 'Quotas' in the Google Cloud console",
+      ],
+    });
+  }
   if (status >= 500 || status === 408) {
     return new HelperError('unavailable', `${action}: ${detail}${about}`);
   }
-  if (quota.test(reason)) {
-    return new HelperError('config', `${action}: a quota of the project is used up (${detail})`, {
-      hints: ["see the quotas of Cloud Storage in Google's console"],
-    });
+  if (reason === 'dailyLimitExceeded') {
+    const why = 'what the project may ask for in a day is used up';
+    return new ExhaustedError('unavailable', `${action}: ${why} (${detail})`, { hints: ['try again tomorrow'] });
   }
   if (reason === 'UserProjectMissing' || /requester pays/i.test(message)) {
     return new HelperError('config', `${action}: whoever asks has to pay for this bucket (requester pays)`, {

@@ -8,7 +8,7 @@ import type { Call } from './call.ts';
 import type { Place } from './redirect.ts';
 import type { HttpSettings } from './settings.ts';
 
-/** The error for an answer that is none of the expected: `auth`, `config`, `io` (no room), or `unavailable` for what may pass. */
+/** The error for an answer that is none of the expected: `auth`, `config`, `full` (no room), or `unavailable` for what may pass. */
 export function answerError(
   call: Call,
   answer: Pick<WireResponse, 'status' | 'headers'>,
@@ -22,9 +22,13 @@ export function answerError(
   if (status === 429 || status === 503) {
     return new BusyError(said, { retryAfterMs: parseRetryAfter(headers['retry-after']) });
   }
-  if (status === 507 || status === 413) {
-    const full = status === 507 ? 'there is no room left in storage' : 'the server refuses objects of this size';
-    return new HelperError('io', `${action}: ${full} (${status}, '${printable(key)}')`, {
+  if (status === 507) {
+    return new HelperError('full', `${action}: there is no room left in storage (507, '${printable(key)}')`, {
+      hints: ['make room there, or have the quota raised by whoever runs the server'],
+    });
+  }
+  if (status === 413) {
+    return new HelperError('io', `${action}: the server refuses objects of this size (413, '${printable(key)}')`, {
       hints: ['whoever runs the server can raise the limit'],
     });
   }

@@ -51,9 +51,18 @@ const passing =
 export const absent: RegExp = /^(?:|NotFound|NoSuch(?:Key|Upload|Version))$/;
 /** Codes that mean: these keys were good once. */
 export const expired: RegExp = /^(?:ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/;
+// Words of MinIO, Versity, Ceph and Huawei; Amazon has no such limit.
+const full =
+  /^(?:XMinioStorageFull|XMinioAdminBucketQuotaExceeded|InsufficientStorage(?:Space)?|(?:Bucket|Storage)?QuotaExceeded)$/;
+/** No room, or no more of it for this bucket or account. */
+function isFull({ status, code }: Complaint): boolean {
+  return status === 507 || full.test(code);
+}
+
 /** Is it about who we are, and what we may? */
-export function refused({ status, code }: Complaint): boolean {
-  if (code === skewed) return false;
+export function refused(complaint: Complaint): boolean {
+  const { status, code } = complaint;
+  if (code === skewed || isFull(complaint)) return false;
   return (
     status === 401 ||
     status === 403 ||
@@ -65,8 +74,8 @@ export const skewed = 'RequestTimeTooSkewed';
 
 /**
  * The error for a complaint about a call: what could not be done, on which storage, and the object it was about.
- * `auth` for refusals, `config` for an absent bucket and other mistakes, `unavailable` for what may pass, `missing` for
- * a version that cannot be.
+ * `auth` for refusals, `full`, `config` for an absent bucket and other mistakes, `unavailable` for what may pass, `missing`
+ * for a version that cannot be.
  */
 export function complaintError(
   { action, key, version }: { readonly action: string; readonly key?: string; readonly version?: string },
@@ -82,6 +91,11 @@ export function complaintError(
       .replace(/\.$/, ''),
   );
   const detail = said === '' ? `the service answers ${status}` : said;
+  if (isFull(complaint)) {
+    return new HelperError('full', `${action}: storage is full, or a quota of it is used up (${detail})`, {
+      hints: [`make room in bucket '${printable(settings.bucket)}', or have whoever runs the service raise the limit`],
+    });
+  }
   if (status === 429 || status === 503 || busy.test(code)) {
     return new BusyError(`${action}: ${detail}`, { retryAfterMs: complaint.retryAfterMs });
   }

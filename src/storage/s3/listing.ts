@@ -8,9 +8,10 @@ export interface Page {
   readonly next: string | undefined;
 }
 
-/** undefined when the text is no listing, or says there is more and not where: half of one must not pass for all. */
+/** undefined when the text is no listing, ends early, or says there is more and not where: half must not pass for all. */
 export function parsePage(xml: string): Page | undefined {
-  if (!xml.includes('<ListBucketResult')) return undefined;
+  const whole = /<ListBucketResult\b[^<>]*\/>/.test(xml) || xml.includes('</ListBucketResult>');
+  if (!xml.includes('<ListBucketResult') || !whole) return undefined;
   // Not every service encodes names when asked to; those that do say so.
   const encoded = element(xml, 'EncodingType') === 'url';
   const objects: { name: string; size: number }[] = [];

@@ -152,7 +152,10 @@ async function explainFailure(error: unknown, task: Task, { folder, tell }: Uplo
     );
     return Number(disk.f_bavail) > 0
       ? error
-      : new HelperError('io', tell('no space left on the server'), { cause: error });
+      : new HelperError('full', tell('there is no room left on the server'), {
+          hints: ['make room there, or have whoever runs the server do it'],
+          cause: error,
+        });
   } catch {
     return error;
   }

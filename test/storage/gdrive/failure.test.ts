@@ -43,8 +43,8 @@ test('what passes, what does not, and what asks for patience', () => {
     assert.ok(!(error instanceof ExhaustedError) && !(error instanceof BusyError));
   }
   for (const [reason, code] of [
-    ['storageQuotaExceeded', 'io'],
-    ['quotaExceeded', 'io'],
+    ['storageQuotaExceeded', 'full'],
+    ['quotaExceeded', 'full'],
     ['dailyLimitExceeded', 'unavailable'],
     ['downloadQuotaExceeded', 'unavailable'],
     ['insufficientFilePermissions', 'auth'],

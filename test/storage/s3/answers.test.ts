@@ -28,6 +28,9 @@ test('half a listing must not pass for a whole one', () => {
   assert.equal(parsePage(page(`${more}<NextContinuationToken>a&amp;b</NextContinuationToken>`))?.next, 'a&b');
   assert.equal(parsePage(page(more)), undefined);
   assert.equal(parsePage('<html>sign in</html>'), undefined);
+  const whole = page('', entry('a') + entry('b'));
+  for (const end of [1, 90, 150]) assert.equal(parsePage(whole.slice(0, -end)), undefined, whole.slice(0, -end));
+  assert.deepEqual(parsePage('<ListBucketResult xmlns="x"/>')?.objects, []);
 });
 
 test('entities', () => {
