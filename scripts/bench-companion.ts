@@ -1,5 +1,5 @@
 // `git dvcexp` beside `dvc exp` on 1,000 experiments of 50 baselines, which share a directory of 200 files: what it takes to list
-// them, and to push all where nothing is to do. Usage: npm run bench:companion [-- ROUNDS]
+// and show them, and to push all where nothing is to do. Usage: npm run bench:companion [-- ROUNDS]
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -40,6 +40,8 @@ try {
     ['list, names alone', ['list', '-A', '--name-only'], ['list', '-A', '--name-only']],
     ['list, ours with the state of data', ['list', '-A'], ['list', '-A']],
     ['list of the Git remote', ['list', '-A', 'origin'], ['list', '-A', 'origin']],
+    ['show', ['show', '-A', '--csv'], ['show', '-A', '--csv']],
+    ['show, for the first time', ['show', '-A', '--csv'], ['show', '-A', '--csv', '--force']],
     ['push with nothing to do', ['push', '-A', 'origin'], ['push', '-A', 'origin']],
     ['status of all, storage asked', ['status', '-A'], []],
   ];
@@ -130,17 +132,23 @@ function makeProject(): void {
     '.dvc/config': storage,
     '.dvc/.gitignore': '/cache\n/tmp\n',
     '.gitignore': '/data\n/model.bin\n',
+    'dvc.yaml': 'metrics: [metrics.json]\n',
     'data.dvc': out(put(listing, '.dir'), 'data'),
   };
   let main = 0;
   for (let baseline = 0; baseline < baselines; baseline++) {
-    main = commit('refs/heads/main', main, { ...(baseline === 0 ? first : {}), 'params.yaml': `base: ${baseline}\n` });
+    main = commit('refs/heads/main', main, {
+      ...(baseline === 0 ? first : {}),
+      'params.yaml': `base: ${baseline}\n`,
+      'metrics.json': `{"loss": ${baseline}}\n`,
+    });
     for (let index = 0; index < experimentsEach; index++) {
       const model = put(`model ${baseline} ${index}\n`);
       const params = `base: ${baseline}\nrate: ${index}\n`;
       commit(`refs/made/${baseline}/${index}`, main, {
         'model.bin.dvc': out(model, 'model.bin'),
         'params.yaml': params,
+        'metrics.json': `{"loss": ${baseline + index / 7}}\n`,
       });
     }
   }

@@ -53,14 +53,17 @@ export async function listCommand(
   const selection = { words: [], rev: options.rev, num: options.num, all: options['all-commits'] };
   const chosen = await selectExperiments(selection, { experiments, head: refs.head, where }, repository.git);
   const bare = nameOnly || shaOnly;
-  const data = bare ? new Map() : await dataOf(chosen, options, repository, context, operation);
+  const [data, order] = await Promise.all([
+    bare ? new Map() : dataOf(chosen, options, repository, context, operation),
+    baselinesInOrder(chosen, refs, repository),
+  ]);
   const local = new Map(refs.experiments.map((each) => [each.ref, each]));
   const rows = chosen.map((experiment) => ({
     experiment,
     local: local.get(experiment.ref),
     data: data.get(experiment.ref),
   }));
-  const groups = await grouped(rows, refs, repository);
+  const groups = grouped(rows, order);
   if (json) {
     context.stdout(`${JSON.stringify(toJson(groups, refs, shown === undefined ? undefined : gitRemote), null, 2)}\n`);
     return 0;
@@ -106,23 +109,21 @@ async function dataOf(
   return await inspectCommits(commits, options, repository, context, operation);
 }
 
-/** Of the commit that is checked out first, then by the date of the baseline, newest first. */
-async function grouped(
-  rows: readonly Row[],
+/** The commit that is checked out first, then by date, newest first. */
+async function baselinesInOrder(
+  experiments: readonly Experiment[],
   { head }: LocalRefs,
   { git }: CommandRepository,
-): Promise<readonly Group[]> {
-  const groups = new Map<GitOid, Row[]>();
-  for (const row of rows) {
-    const { baseline } = row.experiment;
-    groups.set(baseline, [...(groups.get(baseline) ?? []), row]);
-  }
-  const ordered = await newestFirst([...groups.keys()], git);
+): Promise<readonly GitOid[]> {
+  const ordered = await newestFirst([...new Set(experiments.map(({ baseline }) => baseline))], git);
   const first = ordered.filter((baseline) => baseline === head);
-  return [...first, ...ordered.filter((baseline) => baseline !== head)].map((baseline) => ({
-    baseline,
-    rows: groups.get(baseline) ?? [],
-  }));
+  return [...first, ...ordered.filter((baseline) => baseline !== head)];
+}
+
+function grouped(rows: readonly Row[], order: readonly GitOid[]): readonly Group[] {
+  const groups = new Map<GitOid, Row[]>(order.map((baseline) => [baseline, []]));
+  for (const row of rows) groups.get(row.experiment.baseline)?.push(row);
+  return [...groups].map(([baseline, of]) => ({ baseline, rows: of }));
 }
 
 function writeGroup({ baseline, rows }: Group, refs: LocalRefs, remote: boolean, { paint, line }: Output): void {

@@ -16,6 +16,8 @@ export interface Output {
   close(): Promise<void>;
 }
 
+const linesAtOnce = 500;
+
 /**
  * Stdout, through the pager that Git would use where it is a terminal (git-var(1), GIT_PAGER). One that is not installed is
  * done without.
@@ -31,7 +33,19 @@ export async function openOutput(
   const paint = choosePaint(context.stdoutTerminal, configuration.get, context.env);
   const pager = context.stdoutTerminal ? await pagerOf({ git, configuration }, context) : undefined;
   if (pager === undefined) {
-    return { paint, paged: false, line: (text) => context.stdout(`${text}\n`), close: async () => {} };
+    const held: string[] = [];
+    const write = (): void => {
+      if (held.length > 0) context.stdout(`${held.splice(0).join('\n')}\n`);
+    };
+    return {
+      paint,
+      paged: false,
+      line(text) {
+        // A write for each of a thousand lines takes longer than to find them.
+        if (held.push(text) >= linesAtOnce) write();
+      },
+      close: async () => write(),
+    };
   }
   // As Git starts it: `less` leaves by itself where all fits on the screen, and shows colours. A line that it does not fold has to be moved along.
   const env = { ...context.env, LESS: context.env.LESS ?? (wide ? 'RSX' : 'FRX'), LV: context.env.LV ?? '-c' };

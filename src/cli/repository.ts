@@ -37,17 +37,22 @@ export async function findRepository(
   const git = gitOptions(context, operation);
   // Untranslated: what Git says is looked into.
   const plain = { ...git, env: { ...git.env, LC_ALL: 'C', LANGUAGE: undefined } };
+  // Asked together: each is a process to start.
+  const top = runGit(['rev-parse', '--show-toplevel'], { ...git, accept: 'any' });
+  const reading = readConfiguration(git);
+  for (const each of [top, reading]) each.catch(() => undefined);
   const located = await runGit(['rev-parse', '--absolute-git-dir'], { ...plain, accept: [0, 128] });
   if (located.code !== 0) {
+    await Promise.allSettled([top, reading]);
     if (/not a git repository/i.test(located.stderr)) return undefined;
     const said = located.stderr.split('\n').find((line) => line !== '') ?? '';
     throw new HelperError('config', `Git refuses this repository: ${printable(said.replace(/^fatal: /, ''))}`);
   }
-  const configuration = await readConfiguration(git);
+  const configuration = await reading;
   const directory = firstLine(located.stdout);
   const location = locateRepository(git.cwd, directory, git.env, configuration.get);
-  const top = await runGit(['rev-parse', '--show-toplevel'], { ...git, accept: [0, 128] });
-  const workTree = top.code === 0 ? firstLine(top.stdout) : location.workTree;
+  const { code, stdout } = await top;
+  const workTree = code === 0 ? firstLine(stdout) : location.workTree;
   return {
     git: { ...git, env: { ...git.env, GIT_DIR: directory } },
     configFile: join(location.commonDirectory, 'config'),

@@ -28,6 +28,13 @@ const mostMetafiles = 1_000_000;
 export function createCollector(reader: ObjectReader, listed: ObjectReader = reader): Collector {
   const inventory = createInventory(listed);
   const metafiles = createMetafiles(reader);
+  const configs = new Map<GitOid, Promise<Uint8Array | undefined>>();
+  const configOf = ({ dvc }: Folder): Promise<Uint8Array | undefined> => {
+    if (dvc === undefined) return Promise.resolve(undefined);
+    const reading = configs.get(dvc) ?? readConfig(dvc, reader);
+    configs.set(dvc, reading);
+    return reading;
+  };
   return {
     async projects(tree) {
       const top = await inventory.folder(tree);
@@ -36,7 +43,7 @@ export function createCollector(reader: ObjectReader, listed: ObjectReader = rea
       const commit = createCommitTree(reader, tree);
       const projects: Project[] = [];
       for (const { root, folder } of findRoots(top, '')) {
-        projects.push(await collectProject(root, folder, { reader, metafiles, commit }));
+        projects.push(await collectProject(root, folder, { reader, metafiles, commit, configOf }));
       }
       return projects;
     },
@@ -59,6 +66,8 @@ interface Sources {
   readonly reader: ObjectReader;
   readonly metafiles: Metafiles;
   readonly commit: CommitTree;
+  /** `.dvc/config` of a project. */
+  configOf(top: Folder): Promise<Uint8Array | undefined>;
 }
 
 const readAtOnce = 64;
@@ -74,7 +83,7 @@ async function collectProject(root: string, top: Folder, sources: Sources): Prom
       for (const problem of harvest.problems) problems.push(problem);
     }
   }
-  return { root, config: await readConfig(top, sources.reader), outputs, problems };
+  return { root, config: await sources.configOf(top), outputs, problems };
 }
 
 /** The metafiles of a project that are not ignored, other projects below it left out. */
@@ -116,8 +125,8 @@ async function rulesOf(
   return above.below(inProject, Buffer.from(await reader.blob(blob)).toString('utf8'));
 }
 
-async function readConfig(top: Folder, reader: ObjectReader): Promise<Uint8Array | undefined> {
-  if (top.dvc === undefined) return undefined;
-  const config = (await reader.tree(top.dvc)).find(({ name, kind }) => name === 'config' && kind === 'file');
+/** @param dvc tree of the folder `.dvc` */
+async function readConfig(dvc: GitOid, reader: ObjectReader): Promise<Uint8Array | undefined> {
+  const config = (await reader.tree(dvc)).find(({ name, kind }) => name === 'config' && kind === 'file');
   return config === undefined ? undefined : reader.blob(config.oid);
 }

@@ -10,15 +10,17 @@ export interface IgnoreRules {
 
 /** `folder` is '' for the root of the project. */
 export function createIgnoreRules(patterns: readonly string[] = []): IgnoreRules {
+  if (patterns.length === 0) return { ignores: () => false, below: belowOf(patterns) };
   const matcher = ignore({ ignorecase: false }).add([...patterns]);
-  return {
-    ignores: (path, isFolder) => patterns.length > 0 && matcher.ignores(isFolder ? `${path}/` : path),
-    below(folder, text) {
-      // DVC drops blanks at both ends of a line, unlike gitignore(5).
-      const lines = text.split(/\r?\n/).map((line) => line.trim());
-      const own = lines.filter((line) => line !== '' && !line.startsWith('#'));
-      return createIgnoreRules([...patterns, ...own.map((line) => rebase(line, folder))]);
-    },
+  return { ignores: (path, isFolder) => matcher.ignores(isFolder ? `${path}/` : path), below: belowOf(patterns) };
+}
+
+function belowOf(patterns: readonly string[]): IgnoreRules['below'] {
+  return (folder, text) => {
+    // DVC drops blanks at both ends of a line, unlike gitignore(5).
+    const lines = text.split(/\r?\n/).map((line) => line.trim());
+    const own = lines.filter((line) => line !== '' && !line.startsWith('#'));
+    return createIgnoreRules([...patterns, ...own.map((line) => rebase(line, folder))]);
   };
 }
 

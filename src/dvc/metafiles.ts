@@ -59,13 +59,25 @@ export function createMetafiles(reader: ObjectReader): Metafiles {
     return orThrow(parsed);
   };
 
+  const parseSingle = async (name: string, blob: GitOid, place: Place): Promise<Harvest> => {
+    try {
+      const harvest = parseMetafile(await reader.blob(blob), place);
+      harvests.set(name, harvest, harvest.outputs.length + 1);
+      return harvest;
+    } finally {
+      underWay.delete(name);
+    }
+  };
+
+  // A hundred commits that are read at once ask for the same file before the first has it.
+  const underWay = new Map<string, Promise<Harvest>>();
   const readSingle = async (blob: GitOid, place: Place): Promise<Harvest> => {
     const name = `${blob} ${place.root}\0${place.file}`;
     const known = harvests.get(name);
     if (known !== undefined) return known;
-    const harvest = parseMetafile(await reader.blob(blob), place);
-    harvests.set(name, harvest, harvest.outputs.length + 1);
-    return harvest;
+    const reading = underWay.get(name) ?? parseSingle(name, blob, place);
+    underWay.set(name, reading);
+    return reading;
   };
 
   const readStages = async (

@@ -156,6 +156,13 @@ function openBatch(options: RepositoryOptions): Batch {
   const child: RunningProcess = startGit(['cat-file', '--batch'], { ...options, stderr: 'collect' });
   const waiting: Question[] = [];
   let broken: unknown;
+  let unsent = '';
+  // What is asked in one turn goes in one write: thousands of questions cost more than their answers otherwise.
+  const send = (): void => {
+    const questions = unsent;
+    unsent = '';
+    if (questions !== '') child.stdin.write(questions);
+  };
   const give = (error: unknown): void => {
     broken = error;
     for (const question of waiting.splice(0)) question.reject(error);
@@ -169,9 +176,11 @@ function openBatch(options: RepositoryOptions): Batch {
       new Promise((resolve, reject) => {
         if (broken !== undefined) return reject(broken);
         waiting.push({ name, resolve, reject });
-        child.stdin.write(`${name}\n`);
+        if (unsent === '') setImmediate(send);
+        unsent += `${name}\n`;
       }),
     async close() {
+      send();
       child.stdin.end();
       await child.stop();
     },

@@ -48,6 +48,9 @@ export interface DataState {
   readonly asked: boolean;
 }
 
+/** Commits whose objects Git is asked for before the first has answered. */
+const readAtOnce = 128;
+
 interface Draft {
   objects: number;
   readonly lacks: Map<Key, Lack>;
@@ -85,7 +88,7 @@ export async function inspectData(
       }
       options.onCommit?.();
     };
-    await forEachConcurrent(commits, fixedLimit(16), read, operation);
+    await forEachConcurrent(commits, fixedLimit(readAtOnce), read, operation);
     const wanted = readable.map(({ commit, name }) => ({ commit, names: [name] }));
     const plan = await planFetch(wanted, session.projects);
     for (const [ref, error] of plan.problems) draft(ref).problems.add(error.message);

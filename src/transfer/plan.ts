@@ -69,6 +69,17 @@ const emptyDraft = (): Draft => ({ groups: new Map(), problems: new Map(), homel
 
 /** One place's identity within this process; never printed, since options may hold secrets. */
 export function identityOf(storage: StorageConfig, cache: Cache | undefined): string {
+  const known = identities.get(storage) ?? new Map<string | undefined, string>();
+  identities.set(storage, known);
+  const identity = known.get(cache?.directory) ?? computeIdentity(storage, cache);
+  known.set(cache?.directory, identity);
+  return identity;
+}
+
+/** Thousands of commits name the same place. */
+const identities = new WeakMap<StorageConfig, Map<string | undefined, string>>();
+
+function computeIdentity(storage: StorageConfig, cache: Cache | undefined): string {
   const options = Object.entries(storage.options).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([storage.scheme, storage.url, options, cache?.directory]))

@@ -161,13 +161,20 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
     };
   };
 
-  const of = async (commit: GitOid): Promise<CommitData> => {
+  const read = async (commit: GitOid): Promise<CommitData> => {
     const { tree } = await repository.commit(commit);
     const known = byTree.get(tree);
     if (known !== undefined) return known;
     const data = collect(tree);
     byTree.set(tree, data);
     return data;
+  };
+  // A plan asks once more for what was looked at before, one commit after the other: each would be a question to Git.
+  const byCommit = new Map<GitOid, Promise<CommitData>>();
+  const of = (commit: GitOid): Promise<CommitData> => {
+    const reading = byCommit.get(commit) ?? read(commit);
+    byCommit.set(commit, reading);
+    return reading;
   };
 
   return {
