@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list show status branch rename remove fetch checkout setup doctor trust credential with-credentials completion help"
+	local verbs="push pull list show status branch rename remove fetch checkout fsck gc setup doctor trust credential with-credentials completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -44,7 +44,7 @@ _git_dvcexp ()
 	--html)
 		return
 		;;
-	--rev)
+	--rev|--except)
 		__gitcomp_nl "$(__git_refs)"
 		return
 		;;
@@ -52,7 +52,7 @@ _git_dvcexp ()
 		__gitcomp_nl "$(__git_remotes)"
 		return
 		;;
-	-r|--remote|-j|--jobs|-n|--num|-C|--drop|--sort-by|--precision)
+	-r|--remote|-j|--jobs|-n|--num|-C|--sample|--seed|--older-than|--drop|--sort-by|--precision)
 		return
 		;;
 	--keep)
@@ -85,6 +85,12 @@ _git_dvcexp ()
 		;;
 	checkout,--*)
 		__gitcomp "--force --relink --allow-missing --summary --quiet --verbose --json"
+		;;
+	fsck,--*)
+		__gitcomp "$moving --storage --sample --seed --repair --json"
+		;;
+	gc,--*)
+		__gitcomp "--storage --yes --tips-only --older-than --run-cache --fetch --except --projects --unshared --quiet --json"
 		;;
 	setup,--*)
 		__gitcomp "--checkout --credential-helper --experiments --undo"
@@ -125,7 +131,7 @@ $(__git_dvcexp_experiments)"
 		__gitcomp_nl "$(__git_refs)
 $(__git_dvcexp_experiments)"
 		;;
-	status,*)
+	status,*|fsck,*)
 		__gitcomp_nl "$(__git_refs)
 $(__git_dvcexp_experiments)"
 		;;

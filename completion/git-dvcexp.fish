@@ -44,7 +44,7 @@ function __git_dvcexp_remotes
     command git remote 2>/dev/null
 end
 
-set -l verbs push pull list ls show status branch rename remove rm fetch checkout setup doctor trust credential with-credentials completion help
+set -l verbs push pull list ls show status branch rename remove rm fetch checkout fsck gc setup doctor trust credential with-credentials completion help
 set -l verb "__fish_seen_subcommand_from"
 complete -c git-dvcexp -f
 complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
@@ -60,6 +60,8 @@ complete -c git-dvcexp -n "not $verb $verbs" -a rename -d 'Give an experiment an
 complete -c git-dvcexp -n "not $verb $verbs" -a remove -d 'Remove experiments'
 complete -c git-dvcexp -n "not $verb $verbs" -a fetch -d 'Bring the data of commits into the cache'
 complete -c git-dvcexp -n "not $verb $verbs" -a checkout -d 'Put the data of the work tree in place'
+complete -c git-dvcexp -n "not $verb $verbs" -a fsck -d 'Check cache and storage, and repair them'
+complete -c git-dvcexp -n "not $verb $verbs" -a gc -d 'Remove objects that no commit needs'
 complete -c git-dvcexp -n "not $verb $verbs" -a setup -d 'Have git push and git fetch carry DVC data along'
 complete -c git-dvcexp -n "not $verb $verbs" -a doctor -d 'Find what keeps data from moving'
 complete -c git-dvcexp -n "not $verb $verbs" -a trust -d 'Say that keys and data may go where a repository wants them'
@@ -71,11 +73,11 @@ complete -c git-dvcexp -n "not $verb $verbs" -a help -d 'Open the manual page'
 complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -l rev -x -a '(__git_dvcexp_revisions)' -d 'Made from this commit'
 complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -s n -l num -x -d 'From so many commits'
 complete -c git-dvcexp -n "$verb push pull list ls show status remove rm" -s A -l all-commits -d 'Made from any commit'
-complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s r -l remote -x -d 'Storage remote to use'
-complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s j -l jobs -x -d 'Most transfers at once'
-complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s q -l quiet -d 'Print errors only'
-complete -c git-dvcexp -n "$verb push pull list ls status fetch" -s v -l verbose -d 'Print more'
-complete -c git-dvcexp -n "$verb push pull list ls show status doctor trust credential" -l json -d 'Print JSON'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch fsck" -s r -l remote -x -d 'Storage remote to use'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch fsck" -s j -l jobs -x -d 'Most transfers at once'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch fsck" -s q -l quiet -d 'Print errors only'
+complete -c git-dvcexp -n "$verb push pull list ls status fetch fsck" -s v -l verbose -d 'Print more'
+complete -c git-dvcexp -n "$verb push pull list ls show status doctor trust credential fsck gc" -l json -d 'Print JSON'
 complete -c git-dvcexp -n "$verb push pull rename" -s f -l force -d 'Replace experiments that differ'
 complete -c git-dvcexp -n "$verb push pull" -l no-cache -d 'Refs alone'
 complete -c git-dvcexp -n "$verb push pull" -l run-cache -d 'Also the run cache'
@@ -88,6 +90,20 @@ complete -c git-dvcexp -n "$verb list ls" -l shas-only -d 'Commit IDs alone'
 complete -c git-dvcexp -n "$verb list ls" -l storage -d 'Also ask the storage remotes'
 complete -c git-dvcexp -n "$verb show status" -s a -l all-branches -d 'All branches'
 complete -c git-dvcexp -n "$verb show status" -s T -l all-tags -d 'All tags'
+complete -c git-dvcexp -n "$verb gc" -l storage -x -d 'From this storage remote'
+complete -c git-dvcexp -n "$verb gc" -s y -l yes -d 'Remove, and not only show'
+complete -c git-dvcexp -n "$verb gc" -l tips-only -d 'Without history'
+complete -c git-dvcexp -n "$verb gc" -l older-than -x -d 'Days'
+complete -c git-dvcexp -n "$verb gc" -l run-cache -d 'Also the run cache'
+complete -c git-dvcexp -n "$verb gc" -l fetch -d 'First fetch commits that are not here'
+complete -c git-dvcexp -n "$verb gc" -l except -x -a '(__git_dvcexp_revisions)' -d 'A commit that needs nothing'
+complete -c git-dvcexp -n "$verb gc" -s p -l projects -x -a '(__fish_complete_directories)' -d 'Another repository'
+complete -c git-dvcexp -n "$verb gc" -l unshared -d 'Nobody else uses the cache'
+complete -c git-dvcexp -n "$verb gc" -s q -l quiet -d 'Print errors only'
+complete -c git-dvcexp -n "$verb fsck" -l storage -d 'Also check storage'
+complete -c git-dvcexp -n "$verb fsck" -l sample -x -d 'Hash a share of the objects'
+complete -c git-dvcexp -n "$verb fsck" -l seed -x -d 'The same share again'
+complete -c git-dvcexp -n "$verb fsck" -l repair -d 'Get right bytes from the other side'
 complete -c git-dvcexp -n "$verb show" -l hide-workspace -d 'Leave out the work tree'
 complete -c git-dvcexp -n "$verb show" -l sha -d 'IDs in place of names'
 complete -c git-dvcexp -n "$verb show" -l param-deps -d 'Only parameters of stages'
@@ -125,8 +141,8 @@ complete -c git-dvcexp -n "$verb trust" -l remove -d 'Forget what was said'
 complete -c git-dvcexp -n "$verb trust" -l list -d 'Show what is remembered'
 complete -c git-dvcexp -n "$verb trust" -l global -d 'For all repositories'
 
-complete -c git-dvcexp -n "$verb push pull show branch rename remove rm status fetch" -a '(__git_dvcexp_experiments)' -d Experiment
+complete -c git-dvcexp -n "$verb push pull show branch rename remove rm status fetch fsck" -a '(__git_dvcexp_experiments)' -d Experiment
 complete -c git-dvcexp -n "$verb push pull list ls setup doctor" -a '(__git_dvcexp_remotes)' -d 'Git remote'
-complete -c git-dvcexp -n "$verb status fetch" -a '(__git_dvcexp_revisions)' -d Revision
+complete -c git-dvcexp -n "$verb status fetch fsck" -a '(__git_dvcexp_revisions)' -d Revision
 complete -c git-dvcexp -n "$verb completion" -a 'bash zsh fish' -d Shell
 complete -c git-dvcexp -n "$verb help" -a "$verbs" -d Command

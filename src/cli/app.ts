@@ -16,6 +16,7 @@ import { completionVerb, doctorVerb, fetchVerb, setupVerb, trustVerb } from './v
 import { credentialVerb, withCredentialsVerb } from './verbs/secrets.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
 import { showVerb } from './verbs/showing.ts';
+import { fsckVerb, gcVerb } from './verbs/upkeep.ts';
 import { helpAbout, markWords, unknownVerb, unmark, unmarkWords, verbIn } from './words.ts';
 
 /** In the order of the help. */
@@ -30,6 +31,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   remove: removeVerb,
   fetch: fetchVerb,
   checkout: checkoutVerb,
+  fsck: fsckVerb,
+  gc: gcVerb,
   setup: setupVerb,
   doctor: doctorVerb,
   trust: trustVerb,

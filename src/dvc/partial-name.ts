@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { constants, copyFileSync, lstatSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs';
-import { hostname, userInfo } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { constants, copyFileSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectId } from '../model/object.ts';
+import { ownIdentity, stateOfProcess, unknownIdentity } from './process-identity.ts';
 
 /*
  * What came of a big object before the run ended lies beside the place where the object will be, in a file whose name
@@ -23,7 +23,7 @@ const pattern = /^\.([0-9a-f]{32})\.([0-9a-f]{12}-\d+-\d+)\.[\w-]{8}\.dvcexp\.tm
 
 /** A new name for what comes of an object. */
 export function partialName(id: ObjectId): string {
-  return `.${id}.${self()}.${randomBytes(6).toString('base64url')}.dvcexp.tmp`;
+  return `.${id}.${ownIdentity()}.${randomBytes(6).toString('base64url')}.dvcexp.tmp`;
 }
 
 /** The object whose bytes a file of this name holds; undefined for other names. */
@@ -63,46 +63,6 @@ export const written: Set<string> = new Set();
 
 function stateOf(name: string, owner: number): 'running' | 'gone' | 'unknown' {
   const [, , writer = ''] = pattern.exec(name) ?? [];
-  if (writer === unknown) return 'unknown';
-  if (writer === self()) return written.has(name) ? 'running' : 'gone';
-  const [machine, pid = '', started] = writer.split('-');
-  // Of others' processes the system may hide that they are there (hidepid in proc(5)).
-  if (machine !== self().slice(0, 12) || owner !== userInfo().uid) return 'unknown';
-  const found = processOf(pid);
-  return found?.started === started ? 'running' : 'gone';
-}
-
-const unknown = '000000000000-0-0';
-let known: string | undefined;
-
-/** This process, in words that no other has: of this machine's boot and namespace, and of the time it started. */
-function self(): string {
-  if (known !== undefined) return known;
-  const own = processOf('self');
-  try {
-    const space = [
-      hostname(),
-      readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'),
-      readlinkSync('/proc/self/ns/pid'),
-    ];
-    const machine = createHash('sha256').update(JSON.stringify(space)).digest('hex').slice(0, 12);
-    known = own === undefined ? unknown : `${machine}-${own.pid}-${own.started}`;
-  } catch {
-    known = unknown;
-  }
-  return known;
-}
-
-/** From proc_pid_stat(5), where the system has it. The name in parentheses may hold anything. */
-function processOf(pid: string): { readonly pid: string; readonly started: string } | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    // A zombie writes nothing any more.
-    return /^[ZXx]$/.test(fields[0] ?? '')
-      ? undefined
-      : { pid: text.slice(0, text.indexOf(' ')), started: fields[19] ?? '' };
-  } catch {
-    return undefined;
-  }
+  if (writer === ownIdentity() && writer !== unknownIdentity) return written.has(name) ? 'running' : 'gone';
+  return stateOfProcess(writer, owner);
 }

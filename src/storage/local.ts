@@ -30,7 +30,8 @@ export const openLocalStorage: OpenStorage = async (config, context) => {
     canList: true,
     async stat(key, operation) {
       operation.signal.throwIfAborted();
-      return statFile(base, requireKey(key));
+      const found = statFile(base, requireKey(key));
+      return found && { key, size: found.size };
     },
     list: (prefix, operation) => listFiles(base, prefix, operation),
     read: (key, operation) => readFile(base, requireKey(key), operation),
@@ -82,14 +83,14 @@ function openBase(config: StorageConfig, create: boolean): Base {
   };
 }
 
-function statFile(base: Base, key: string): Entry | undefined {
+function statFile(base: Base, key: string): fs.Stats | undefined {
   let found: fs.Stats | undefined;
   try {
     found = fs.statSync(join(base.path, key), { throwIfNoEntry: false });
   } catch (error) {
     if (codeOf(error) !== 'ENOTDIR') throw failure(error, telling('cannot look into', base, key));
   }
-  if (found?.isFile() === true) return { key, size: found.size };
+  if (found?.isFile() === true) return found;
   base.check();
   return undefined;
 }
@@ -110,7 +111,8 @@ async function* listFiles(base: Base, prefix: string, operation: Operation): Asy
       if (entry.isDirectory() && (key.startsWith(prefix) || prefix.startsWith(`${key}/`))) waiting.push(`${key}/`);
       if (!key.startsWith(prefix) || entry.isDirectory()) continue;
       const found = statFile(base, key);
-      if (found !== undefined) yield found;
+      // A file that was moved here keeps the time of its bytes: the later of both is when it came.
+      if (found !== undefined) yield { key, size: found.size, modified: Math.max(found.mtimeMs, found.ctimeMs) };
     }
   }
 }

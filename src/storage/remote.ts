@@ -10,6 +10,8 @@ export interface Entry {
   readonly key: string;
   /** Bytes. */
   readonly size: number;
+  /** When it was last written, milliseconds since 1970; of a listing only, and where the service tells. */
+  readonly modified?: number;
 }
 
 /**
@@ -27,6 +29,8 @@ export interface Storage {
   readonly concurrency: number;
   /** False where `list` throws `unsupported` and objects have to be asked for one by one. */
   readonly canList: boolean;
+  /** The service hashes what it keeps: `stat` and `list` leave out objects whose MD5 is not what their name says. */
+  readonly vouches?: boolean;
   /** undefined is absent; throwing is broken. */
   stat(key: string, operation: Operation): Promise<Entry | undefined>;
   /**

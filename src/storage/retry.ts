@@ -88,6 +88,7 @@ export function withRetries(storage: Storage, options: Partial<RetryPolicy> = {}
     displayUrl: storage.displayUrl,
     concurrency: storage.concurrency,
     canList: storage.canList,
+    vouches: storage.vouches === true,
     stat: (key, operation) => repeat(`stat ${key}`, operation.signal, () => storage.stat(key, operation)),
     list,
     read,

@@ -7,7 +7,7 @@ import type { Settings } from '../model/settings.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import { openVoice, type Voice } from '../report/voice.ts';
-import { openStorage } from '../storage/open.ts';
+import { type OpenContext, openStorage } from '../storage/open.ts';
 import type { CredentialSource, Retry, Storage } from '../storage/remote.ts';
 import { removeBackup } from '../trust/backups.ts';
 import { openCredentials } from '../trust/credentials.ts';
@@ -66,6 +66,8 @@ export interface Session {
   readonly projects: Projects;
   /** Tools for one storage remote, which is opened when first asked for and closed with the session. */
   toolsFor(place: { readonly storage: StorageConfig }, way: Way): Promise<DownloadTools>;
+  /** What opening a storage remote takes, for whoever does that in a way of his own. */
+  contextFor(way: Way): OpenContext;
   close(): Promise<void>;
 }
 
@@ -112,6 +114,13 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     });
     return judge;
   };
+  const contextFor = (way: Way): OpenContext => ({
+    ...context,
+    start: programStarter(context.env),
+    warn: (message) => voice.warn(message),
+    judge: judgeFor(way),
+    credentials: mayAsk(way, context.settings) ? credentials : withoutAsking(credentials),
+  });
   return {
     context,
     voice,
@@ -119,6 +128,7 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
     directory,
     repository,
     projects,
+    contextFor,
     async toolsFor({ storage: config }, way) {
       let complaints = 0;
       let told = false;
@@ -145,14 +155,10 @@ export function openSession(context: DataMoverContext, operation: Operation): Se
           // A directory where this clone has put things before is not new but gone: a share that is not mounted.
           const createBase = way.direction === 'push' && ledger.empty;
           const storage = openStorage(config, {
-            ...context,
+            ...contextFor(way),
             retry: { onRetry },
             createBase,
             ...(way.direction === 'push' && place !== undefined ? { uploads: openUploadMemory(directory, place) } : {}),
-            start: programStarter(context.env),
-            warn: (message) => voice.warn(message),
-            judge: judgeFor(way),
-            credentials: mayAsk(way, context.settings) ? credentials : withoutAsking(credentials),
           });
           opened.set(identity, storage);
           return storage;

@@ -14,6 +14,8 @@ export interface PlacedOutput {
   readonly output: Output;
   /** undefined: the project has no storage remote for it. An error: the configuration cannot be used. */
   readonly place: Place | undefined | HelperError;
+  /** Of its DVC project, whether it has a storage remote or not; undefined as in Place, or where the configuration cannot be used. */
+  readonly cache: Cache | undefined;
   /** Root of its DVC project, from the top of the repository; '' for the top itself. */
   readonly root: string;
   /** Set where `place` is a cloud-versioned storage remote: whose versions count. */

@@ -35,6 +35,8 @@ export interface Projects {
   runPlaces(commit: GitOid): Promise<readonly RunPlace[]>;
   /** What counts for a project whose own `.dvc/config` is `config`. An error: it cannot be used. */
   configure(root: string, config: Uint8Array | undefined): Promise<Config | HelperError>;
+  /** The cache of such a project; undefined in a bare repository without a configured one, and where the configuration cannot be used. */
+  cacheFor(root: string, config: Uint8Array | undefined): Promise<Cache | undefined>;
 }
 
 export interface ProjectsOptions {
@@ -128,14 +130,20 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
   };
 
   const place = (output: Output, root: string, { config, cache }: Settled): PlacedOutput => {
-    const nowhere = (why: HelperError | undefined): PlacedOutput => ({ output, place: why, root, versions: undefined });
+    const nowhere = (why: HelperError | undefined): PlacedOutput => ({
+      output,
+      place: why,
+      cache,
+      root,
+      versions: undefined,
+    });
     if (config instanceof HelperError) return nowhere(config);
     const name = output.remote ?? options.remote ?? config.defaultRemote;
     if (name === undefined) return nowhere(undefined);
     try {
       const storage = requireRemote(config, name);
       const versions = isCloudVersioned(storage) ? versionsAt(output, storage, config) : undefined;
-      return { output, place: { storage, cache }, root, versions };
+      return { output, place: { storage, cache }, cache, root, versions };
     } catch (error) {
       if (error instanceof HelperError) return nowhere(error);
       throw error;
@@ -179,6 +187,7 @@ export function openProjects(repository: Repository, options: ProjectsOptions): 
 
   return {
     configure: async (root, config) => (await settle(root, config)).config,
+    cacheFor: async (root, config) => (await settle(root, config)).cache,
     of,
     async runPlaces(commit) {
       const { projects } = await of(commit);

@@ -9,6 +9,7 @@ import type { DataMover, DownloadRequest, DownloadResult, UploadRequest } from '
 import { downloadGroup } from './download.ts';
 import { noStorageFor, storageHint } from './homeless.ts';
 import { settleJournals } from './journal.ts';
+import { markLive } from './live.ts';
 import { type Plan, planFetch, planPush } from './plan.ts';
 import { downloadRuns } from './run-cache.ts';
 import {
@@ -24,9 +25,11 @@ import { runPlaces, uploadPlan } from './upload-plan.ts';
 /** Opens the data side. Starts nothing before it is asked to move something. */
 export async function openDataMover(context: DataMoverContext): Promise<DataMover> {
   let session: Session | undefined;
+  let unmark = (): void => {};
   const begin = async (operation: Operation): Promise<Session> => {
     if (session === undefined) {
       session = openSession(context, operation);
+      unmark = markLive(session.directory);
       await settleJournals(session.directory, checkObject);
     }
     return session;
@@ -34,7 +37,10 @@ export async function openDataMover(context: DataMoverContext): Promise<DataMove
   return {
     upload: async (request, operation) => upload(await begin(operation), request, operation),
     download: async (request, operation) => download(await begin(operation), request, operation),
-    close: async () => session?.close(),
+    async close() {
+      unmark();
+      await session?.close();
+    },
   };
 }
 
@@ -104,6 +110,7 @@ export async function fetchData(
   targets?: Targets,
 ): Promise<FetchOutcome> {
   const session = openSession(context, operation);
+  const unmark = markLive(session.directory);
   try {
     await settleJournals(session.directory, checkObject);
     const wanted: WantedCommit[] = [];
@@ -124,6 +131,7 @@ export async function fetchData(
     session.voice.fail(noStorageFor(homeless.map(({ path }) => path)), storageHint);
     return { ...report, outcome: 'failed' };
   } finally {
+    unmark();
     await session.close();
   }
 }

@@ -2,6 +2,7 @@ import type { GitOid, RefName } from '../model/git.ts';
 import type { Key } from '../model/object.ts';
 import type { Operation } from '../model/operation.ts';
 import { type DataMoverContext, openSession } from './context.ts';
+import { markLive } from './live.ts';
 import { type Group, planShare } from './plan.ts';
 import { pushWay, uploadPlan } from './upload-plan.ts';
 
@@ -17,6 +18,7 @@ export async function shareData(
   operation: Operation,
 ): Promise<ReadonlyMap<RefName, string>> {
   const session = openSession(context, operation);
+  const unmark = markLive(session.directory);
   try {
     const plan = await planShare(commits, session.projects);
     const tips = commits.map(({ commit, name }) => ({ ref: name, source: commit }));
@@ -36,6 +38,7 @@ export async function shareData(
     }
     return failed;
   } finally {
+    unmark();
     await session.close();
   }
 }

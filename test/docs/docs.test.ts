@@ -5,6 +5,8 @@ import { describe, it } from 'node:test';
 import { readSettings } from '../../src/model/settings.ts';
 
 const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...pagesBelow('docs')];
+/** Of one verb of the companion, and none of the helper's. */
+const ofCompanion = ['gcOlderThan'];
 const settings = Object.keys(readSettings(() => undefined, {}));
 
 function pagesBelow(folder: string): readonly string[] {
@@ -27,12 +29,21 @@ describe('documentation', () => {
       );
       // A push option (`dvcexp.no-cache`) ends at its first dash here, and a Git setting never has one.
       assert.deepEqual(
-        [...named].filter((key) => key !== undefined && !settings.includes(key) && !words.has(key)),
+        [...named].filter(
+          (key) => key !== undefined && ![...settings, ...ofCompanion].includes(key) && !words.has(key),
+        ),
         [],
       );
       for (const key of settings) assert.ok(text.includes(variableOf(key)), `${variableOf(key)} in ${page}`);
     });
   }
+
+  it('names the settings of the companion', () => {
+    for (const page of ['docs/configuration.md', 'docs/man/git-dvcexp.1.md']) {
+      for (const key of ofCompanion)
+        assert.ok(readFileSync(page, 'utf8').includes(`dvcexp.${key}`), `${key} in ${page}`);
+    }
+  });
 
   it('links only to what is there', () => {
     const dead = pages.flatMap((page) =>

@@ -16,7 +16,7 @@ import { type Pairs, signShared } from './signature.ts';
 export interface Call {
   /** What cannot be done, for messages: `cannot write to 'azure://container'`. */
   readonly action: string;
-  readonly method: 'GET' | 'HEAD' | 'PUT';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   /** Of the blob, without the remote's prefix; undefined for the container itself. */
   readonly key?: string;
   /** Not encoded, names in small letters. */

@@ -1,9 +1,16 @@
 import { decodeXml, elementsOf } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
+interface StoredBlob {
+  readonly name: string;
+  readonly size: number;
+  /** Milliseconds since 1970; NaN where the service does not tell. */
+  readonly modified: number;
+}
+
 /** One answer of List Blobs, asked with `include=metadata`. */
 export interface Page {
-  readonly objects: readonly { readonly name: string; readonly size: number }[];
+  readonly objects: readonly StoredBlob[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
 }
@@ -14,12 +21,13 @@ export interface Page {
  */
 export function parsePage(xml: string): Page | undefined {
   if (!xml.includes('<EnumerationResults') || !xml.trimEnd().endsWith('</EnumerationResults>')) return undefined;
-  const objects: { name: string; size: number }[] = [];
+  const objects: StoredBlob[] = [];
   for (const fields of elementsOf(xml, 'Blob')) {
     const [, encoded, text = ''] = /<Name( Encoded="true")?>([^<]*)<\/Name>/.exec(fields) ?? [];
     const name = encoded === undefined ? decodeXml(text) : decodeName(decodeXml(text));
     const size = Number(/<Content-Length>(\d+)<\/Content-Length>/.exec(fields)?.[1]);
-    if (!isFolder(fields)) objects.push({ name, size });
+    const modified = Date.parse(/<Last-Modified>([^<]*)</.exec(fields)?.[1] ?? '');
+    if (!isFolder(fields)) objects.push({ name, size, modified });
   }
   const next = element(xml, 'NextMarker');
   return { objects, next: next === '' ? undefined : next };

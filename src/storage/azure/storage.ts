@@ -99,10 +99,10 @@ async function* listBlobs(
     if (page === undefined) {
       throw new HelperError('unavailable', `${action}: the answer is no listing ${element(text, 'Code') ?? ''}`);
     }
-    for (const { name, size } of page.objects) {
+    for (const { name, size, modified } of page.objects) {
       const key = name.slice(settings.prefix.length);
       // Names that DVC cannot have made.
-      if (name.startsWith(settings.prefix) && isKey(key)) yield { key, size };
+      if (name.startsWith(settings.prefix) && isKey(key)) yield { key, size, modified };
     }
     marker = page.next;
   }

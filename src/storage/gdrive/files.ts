@@ -56,6 +56,8 @@ export interface Files {
   rename(about: About, id: string, name: string, signal: AbortSignal): Promise<void>;
   /** Deletes a file of ours for good, or where that is not ours to do puts it into the trash. */
   remove(about: About, id: string, signal: AbortSignal): Promise<void>;
+  /** Puts a file into the trash, from where people can have it back; one that is gone is no error. */
+  trash(about: About, id: string, signal: AbortSignal): Promise<void>;
 }
 
 /**
@@ -134,12 +136,18 @@ export function openFiles(client: Client, space: string, onGone: () => void): Fi
       const path = `${pathOf(id)}?${query({})}`;
       const deleted = await client.askOnce({ ...about, method: 'DELETE', path, expects: [403, 404] }, signal);
       if (deleted.status !== 403) return;
-      const body = Buffer.from('{"trashed":true}');
-      const sent = { size: body.length, open: () => body };
-      await client.askOnce({ ...about, method: 'PATCH', path, headers: jsonType, body: sent }, signal);
+      await client.askOnce({ ...about, method: 'PATCH', path, headers: jsonType, body: trashed }, signal);
+    },
+    async trash(about, id, signal) {
+      const path = `${pathOf(id)}?${query({ fields: 'id' })}`;
+      const call: Call = { ...about, method: 'PATCH', path, headers: jsonType, body: trashed, expects: [404] };
+      await client.ask(call, signal);
     },
   };
 }
+
+const trashedBody = Buffer.from('{"trashed":true}');
+const trashed = { size: trashedBody.length, open: (): Uint8Array => trashedBody };
 
 export const jsonType: readonly string[] = ['content-type', 'application/json; charset=UTF-8'];
 

@@ -39,14 +39,14 @@ export async function* listObjects(
     const next: Place[] = [];
     for await (const { file, path: place } of childrenOf(files, about, level, signal)) {
       const key = `${place}${file.name}`;
-      const { folder, size, md5 } = file;
+      const { folder, size, md5, modified } = file;
       if (!isKey(key)) continue;
       if (folder !== undefined && (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) && !seen.has(folder.id)) {
         seen.add(folder.id);
         const target = await folders.follow(about, folder, signal);
         if (target !== undefined) next.push({ folder: target, path: `${key}/` });
       } else if (size !== undefined && key.startsWith(prefix) && !isDamaged(key, md5)) {
-        yield { key, size };
+        yield { key, size, modified: Date.parse(modified) };
       }
     }
     level = next;

@@ -3,30 +3,15 @@ import type { Operation } from '../../model/operation.ts';
 import { printable } from '../../report/printable.ts';
 import { requireKey } from '../key.ts';
 import type { OpenStorage, Storage } from '../remote.ts';
-import { openClient } from './client.ts';
-import { findCredentials } from './credentials.ts';
 import { downloadObject } from './download.ts';
-import { openFiles } from './files.ts';
-import { openFolders } from './folders.ts';
+import { openDrive } from './drive.ts';
 import { listObjects } from './listing.ts';
-import { type Candidate, openLookup } from './lookup.ts';
-import { readDriveSettings } from './settings.ts';
+import type { Candidate } from './lookup.ts';
 import { openUpload } from './upload.ts';
 
 /** A folder in Google Drive, with the layout that DVC gives it: a folder for each part of a key, a file for the last. */
 export const openDriveStorage: OpenStorage = async (config, context) => {
-  const settings = readDriveSettings(config, context);
-  const credentials = await findCredentials(config, context);
-  // Without a token there is nothing to ask Drive for.
-  const refusal = await context.guard.admit({ from: credentials.from, shows: 'secret' });
-  if (refusal !== undefined) throw refusal;
-  const hidden = settings.root === 'appDataFolder';
-  // No more than is needed: an administrator may have allowed a service account no other.
-  const scope = `https://www.googleapis.com/auth/drive${hidden ? '.appdata' : ''}`;
-  const client = openClient(settings, credentials, [scope], config, context);
-  const files = openFiles(client, hidden ? 'appDataFolder' : 'drive', () => folders.forget());
-  const folders = openFolders(settings, client, files, context);
-  const lookup = openLookup(files, folders);
+  const { settings, client, files, folders, lookup } = await openDrive(config, context);
   const { displayUrl, acknowledgeAbuse } = settings;
   const upload = openUpload({ client, files, folders, lookup, displayUrl, uploads: context.uploads });
 
@@ -44,6 +29,7 @@ export const openDriveStorage: OpenStorage = async (config, context) => {
     displayUrl,
     concurrency: settings.connections,
     canList: true,
+    vouches: true,
     async stat(key, { signal }) {
       signal.throwIfAborted();
       const about = { action: `cannot look into '${displayUrl}'`, key };

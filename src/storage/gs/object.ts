@@ -30,9 +30,16 @@ export function parseObject(response: WireResponse): StoredObject {
   return { size: number(size), md5: text(md5Hash), generation: text(generation) };
 }
 
+interface ListedObject {
+  readonly name: string;
+  readonly size: number;
+  /** Milliseconds since 1970; NaN where the service does not tell. */
+  readonly modified: number;
+}
+
 /** One answer of "Objects: list". */
 export interface Page {
-  readonly objects: readonly { readonly name: string; readonly size: number }[];
+  readonly objects: readonly ListedObject[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
 }
@@ -42,11 +49,11 @@ export function parsePage(response: WireResponse): Page | undefined {
   const { kind, items = [], nextPageToken: next } = parse(response) ?? {};
   if (kind !== 'storage#objects') return undefined;
   if (!Array.isArray(items) || (next !== undefined && typeof next !== 'string')) return undefined;
-  const objects: { name: string; size: number }[] = [];
+  const objects: ListedObject[] = [];
   for (const item of items) {
     const [name, size] = [text(item?.name), number(item?.size)];
     if (name === undefined || size === undefined) return undefined;
-    objects.push({ name, size });
+    objects.push({ name, size, modified: Date.parse(text(item?.updated) ?? '') });
   }
   return { objects, next: next === '' ? undefined : next };
 }

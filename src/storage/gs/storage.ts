@@ -72,16 +72,16 @@ async function* listObjects(
   { signal }: Operation,
 ): AsyncGenerator<Entry> {
   const action = `cannot list '${displayUrl}'`;
-  const wanted = `fields=kind,items(name,size),nextPageToken&maxResults=1000&prefix=${encodeURIComponent(prefix + start)}`;
+  const wanted = `fields=kind,items(name,size,updated),nextPageToken&maxResults=1000&prefix=${encodeURIComponent(prefix + start)}`;
   for (let token: string | undefined = ''; token !== undefined; ) {
     const from: string = token === '' ? '' : `&pageToken=${encodeURIComponent(token)}`;
     const path = `${objectsPath(bucket)}?${wanted}${from}`;
     const page = parsePage(await client.request({ action, method: 'GET', path }, signal));
     if (page === undefined) throw new HelperError('unavailable', `${action}: the answer is no listing`);
-    for (const { name, size } of page.objects) {
+    for (const { name, size, modified } of page.objects) {
       const key = name.slice(prefix.length);
       // Folder markers and names that DVC cannot have made.
-      if (name.startsWith(prefix) && isKey(key)) yield { key, size };
+      if (name.startsWith(prefix) && isKey(key)) yield { key, size, modified };
     }
     token = page.next;
   }

@@ -1,9 +1,16 @@
 import { decodeXml, elementsOf } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
+interface StoredObject {
+  readonly name: string;
+  readonly size: number;
+  /** Milliseconds since 1970; NaN where the service does not tell. */
+  readonly modified: number;
+}
+
 /** One answer of ListObjectsV2, asked with `encoding-type=url`. */
 export interface Page {
-  readonly objects: readonly { readonly name: string; readonly size: number }[];
+  readonly objects: readonly StoredObject[];
   /** Where the next page begins; undefined on the last one. */
   readonly next: string | undefined;
 }
@@ -14,11 +21,12 @@ export function parsePage(xml: string): Page | undefined {
   if (!xml.includes('<ListBucketResult') || !whole) return undefined;
   // Not every service encodes names when asked to; those that do say so.
   const encoded = element(xml, 'EncodingType') === 'url';
-  const objects: { name: string; size: number }[] = [];
+  const objects: StoredObject[] = [];
   for (const fields of elementsOf(xml, 'Contents')) {
     const name = /<Key>([^<]*)<\/Key>/.exec(fields)?.[1] ?? '';
     const size = Number(/<Size>(\d+)<\/Size>/.exec(fields)?.[1]);
-    objects.push({ name: encoded ? decodeName(name) : decodeXml(name), size });
+    const modified = Date.parse(/<LastModified>([^<]*)</.exec(fields)?.[1] ?? '');
+    objects.push({ name: encoded ? decodeName(name) : decodeXml(name), size, modified });
   }
   if (element(xml, 'IsTruncated') !== 'true') return { objects, next: undefined };
   const next = element(xml, 'NextContinuationToken');

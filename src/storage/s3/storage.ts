@@ -111,10 +111,10 @@ async function* listObjects(
     const page = parsePage(text);
     if (page === undefined)
       throw new HelperError('unavailable', `${action}: the answer is no listing ${element(text, 'Code') ?? ''}`);
-    for (const { name, size } of page.objects) {
+    for (const { name, size, modified } of page.objects) {
       const key = name.slice(settings.prefix.length);
       // Folder markers and names that DVC cannot have made.
-      if (name.startsWith(settings.prefix) && isKey(key)) yield { key, size };
+      if (name.startsWith(settings.prefix) && isKey(key)) yield { key, size, modified };
     }
     token = page.next;
   }

@@ -59,8 +59,10 @@ async function readFolder({ task, base, prefix, sweeps }: Listing, folder: strin
       if (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) folders.push(`${key}/`);
     } else if (key.startsWith(prefix)) {
       const target = type === kind.link ? await statPath(task, `${base}/${key}`) : undefined;
-      if (type === kind.file) entries.push({ key, size: attrs.size });
-      else if (target?.isFile() === true) entries.push({ key, size: target.size });
+      // The time of the bytes, where they were moved there: SFTP tells no other.
+      const modified = attrs.mtime * 1000;
+      if (type === kind.file) entries.push({ key, size: attrs.size, modified });
+      else if (target?.isFile() === true) entries.push({ key, size: target.size, modified });
     }
   }
   return { folder, folders, entries };

@@ -33,11 +33,11 @@ export async function* listObjects(
   };
   try {
     for (start(); underway.length > 0; start()) {
-      for (const { key, isFolder, size } of (await underway.shift()) ?? []) {
+      for (const { key, isFolder, size, modified } of (await underway.shift()) ?? []) {
         const wanted = key.startsWith(prefix);
         if (isFolder && (wanted || prefix.startsWith(`${key}/`)) && key.split('/').length < deepest) {
           waiting.push(`${key}/`);
-        } else if (!isFolder && wanted) yield { key, size: size ?? 0 };
+        } else if (!isFolder && wanted) yield { key, size: size ?? 0, modified };
       }
     }
   } finally {
@@ -49,6 +49,7 @@ interface Child {
   readonly key: string;
   readonly isFolder: boolean;
   readonly size: number | undefined;
+  readonly modified: number;
 }
 
 async function readFolder(
@@ -63,12 +64,12 @@ async function readFolder(
     return [];
   }
   const own = resources.reduce<Resource | undefined>(shorter, undefined)?.path ?? '';
-  return resources.flatMap(({ path, isFolder, size }) => {
+  return resources.flatMap(({ path, isFolder, size, modified }) => {
     const name = path.slice(own.length + 1);
     const key = `${folder}${name}`;
     // Names that DVC cannot have made, and those of writes under way.
     const known = path.startsWith(`${own}/`) && !name.includes('/') && isKey(key) && !key.endsWith('.tmp');
-    return known ? [{ key, isFolder, size }] : [];
+    return known ? [{ key, isFolder, size, modified }] : [];
   });
 }
 

@@ -7,11 +7,13 @@ export interface Resource {
   readonly isFolder: boolean;
   /** Bytes; undefined where the server does not tell. */
   readonly size: number | undefined;
+  /** Milliseconds since 1970; NaN where the server does not tell. */
+  readonly modified: number;
 }
 
 /** Asks for what `parseMultistatus` reads (RFC 4918, 9.1). */
 export const propfindBody: Buffer = Buffer.from(
-  '<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/></D:prop></D:propfind>',
+  '<?xml version="1.0" encoding="utf-8"?><D:propfind xmlns:D="DAV:"><D:prop><D:resourcetype/><D:getcontentlength/><D:getlastmodified/></D:prop></D:propfind>',
 );
 
 // The prefix of a name is the server's choice. No part of these looks beyond the next `<`, so that none takes long.
@@ -22,6 +24,7 @@ const responseEnd = new RegExp(`</${prefix}response\\s*>`, 'g');
 const hrefBegin = new RegExp(`<${prefix}href${more}>`, 'g');
 const hrefEnd = new RegExp(`</${prefix}href\\s*>`, 'g');
 const lengthElement = new RegExp(`<${prefix}getcontentlength${more}>\\s*(\\d+)\\s*<`);
+const modifiedElement = new RegExp(`<${prefix}getlastmodified${more}>\\s*([^<]*?)\\s*<`);
 const collectionElement = new RegExp(`<${prefix}collection[\\s/>]`);
 const statusElement = new RegExp(`</${prefix}href\\s*>\\s*<${prefix}status${more}>\\s*HTTP/[\\d.]+\\s+(\\d+)`);
 const whole = new RegExp(`</${prefix}multistatus\\s*>\\s*$`);
@@ -42,6 +45,7 @@ export function parseMultistatus(xml: string): readonly Resource[] | undefined {
       path,
       isFolder: collectionElement.test(fields),
       size: size === undefined ? undefined : Number(size),
+      modified: Date.parse(modifiedElement.exec(fields)?.[1] ?? ''),
     });
   }
   return found;

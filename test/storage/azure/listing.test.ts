@@ -5,14 +5,15 @@ import { parsePage } from '../../../src/storage/azure/listing.ts';
 const page = (blobs: string, next = '<NextMarker />'): string =>
   `\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Blobs>${blobs}</Blobs>${next}</EnumerationResults>`;
 const blob = (name: string, more = ''): string =>
-  `<Blob>${name}<Properties><Content-Length>7</Content-Length>${more}</Properties><Metadata /></Blob>`;
+  `<Blob>${name}<Properties><Last-Modified>Mon, 27 Jul 2026 12:28:53 GMT</Last-Modified><Content-Length>7</Content-Length>${more}</Properties><Metadata /></Blob>`;
+const modified = Date.UTC(2026, 6, 27, 12, 28, 53);
 
 test('names, plain and encoded', () => {
   const text = page(blob('<Name>a&amp;b &lt;ü&gt; 100%</Name>') + blob('<Name Encoded="true">a%01b</Name>'));
   assert.deepEqual(parsePage(text), {
     objects: [
-      { name: 'a&b <ü> 100%', size: 7 },
-      { name: 'a\u0001b', size: 7 },
+      { name: 'a&b <ü> 100%', size: 7, modified },
+      { name: 'a\u0001b', size: 7, modified },
     ],
     next: undefined,
   });
@@ -24,7 +25,7 @@ test('folders of hierarchical names are no objects', () => {
   const text = page(
     old + blob('<Name>b/folder</Name>', '<ResourceType>directory</ResourceType>') + blob('<Name>c</Name>'),
   );
-  assert.deepEqual(parsePage(text)?.objects, [{ name: 'c', size: 7 }]);
+  assert.deepEqual(parsePage(text)?.objects, [{ name: 'c', size: 7, modified }]);
 });
 
 test('half a listing must not pass for a whole one', () => {

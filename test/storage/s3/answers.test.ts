@@ -8,14 +8,16 @@ import { decodeXml } from '../../../src/storage/wire/xml.ts';
 
 const page = (fields: string, contents = ''): string =>
   `<?xml version="1.0"?><ListBucketResult xmlns="x">${fields}${contents}</ListBucketResult>`;
-const entry = (key: string): string => `<Contents><Key>${key}</Key><Owner><ID>x</ID></Owner><Size>7</Size></Contents>`;
+const entry = (key: string): string =>
+  `<Contents><Key>${key}</Key><Owner><ID>x</ID></Owner><LastModified>2026-07-27T12:28:53.000Z</LastModified><Size>7</Size></Contents>`;
+const modified = Date.UTC(2026, 6, 27, 12, 28, 53);
 
 test('listings, with names encoded and plain', () => {
   const encoded = parsePage(page('<EncodingType>url</EncodingType>', entry('a+b%2Bc%2F%C3%BC') + entry('100%')));
   assert.deepEqual(encoded, {
     objects: [
-      { name: 'a b+c/ü', size: 7 },
-      { name: '100%', size: 7 },
+      { name: 'a b+c/ü', size: 7, modified },
+      { name: '100%', size: 7, modified },
     ],
     next: undefined,
   });
