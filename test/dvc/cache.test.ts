@@ -21,6 +21,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { type CacheOptions, openCache } from '../../src/dvc/cache.ts';
 import { diskError } from '../../src/dvc/cache-error.ts';
+import { readWhole } from '../../src/dvc/cache-reader.ts';
 import { digestOf } from '../../src/dvc/hash.ts';
 import { HelperError } from '../../src/model/error.ts';
 import { type DvcObject, type HashKind, requireObjectId } from '../../src/model/object.ts';
@@ -295,6 +296,8 @@ test('an object that is a link is neither read nor written through', async () =>
   symlinkSync(outside, cache.path(object));
   assert.equal(cache.size(object), undefined);
   assert.equal((await failure(() => cache.read(object))).code, 'missing');
+  // One that is put there between the look and the reading.
+  assert.equal((await failure(() => readWhole(object, cache.path(object), small.length))).code, 'io');
   await cache.write(object, small, live);
   assert.ok(lstatSync(cache.path(object)).isFile());
   assert.equal(lstatSync(outside).mode & 0o222, 0o200 | (lstatSync(outside).mode & 0o022));

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { depthOf, repositoryEnvironment, runGit, scrubbedEnvironment, startProcess } from '../../src/git/process.ts';
+import {
+  depthOf,
+  repositoryEnvironment,
+  runForeground,
+  runGit,
+  scrubbedEnvironment,
+  startProcess,
+} from '../../src/git/process.ts';
 
 const env = { ...process.env, GIT_CONFIG_NOSYSTEM: '1', HOME: '/nonexistent' };
 
@@ -75,4 +85,23 @@ test('stderr that is collected keeps its end', { timeout: 20_000 }, async () => 
   assert.equal(await child.ended, 3);
   assert.ok(child.stderrText().endsWith('line 19999\n'));
   assert.ok(child.stderrText().length <= 65_536);
+});
+
+test('a program in the place of this one is not one of the current folder either', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dvcexp-here-'));
+  try {
+    writeFileSync(join(folder, 'planted'), '#!/bin/sh\nexit 7\n', { mode: 0o755 });
+    for (const path of ['.:/usr/bin', ':/usr/bin', `${relative(process.cwd(), folder)}:/usr/bin`])
+      await assert.rejects(async () => runForeground('planted', [], { env: { PATH: path }, cwd: folder }), {
+        code: 'config',
+        message: "cannot run 'planted': not found",
+      });
+    assert.equal(
+      await runForeground('./planted', [], { env: { PATH: '/usr/bin' }, cwd: folder }),
+      7,
+      'but by its path',
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

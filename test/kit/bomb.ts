@@ -49,6 +49,7 @@ const bombs: Readonly<Record<string, () => () => unknown>> = {
   ),
   'YAML: a list of eight million': yaml(`a: [${'x,'.repeat(8e6 - 100)}x]`),
   'YAML: a map of a million keys': yaml(`a: {${Array.from({ length: 1e6 }, (_, i) => `k${i}: 1`).join(',')}}`),
+  'YAML: a map of 20,000 keys': yaml(`a: {${Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join(',')}}`),
   'YAML: 17 MiB': () => {
     const whole = Buffer.alloc(17 * mib, 'x');
     return () => parseYaml(whole);

@@ -14,6 +14,16 @@ const unshare = (): readonly string[] | undefined =>
     (flags) => spawnSync('unshare', [...flags, 'sh', '-c', setUp], { stdio: 'ignore' }).status === 0,
   );
 
+/** What runs a command in such a network; undefined: this machine has none to give. */
+export function commandInOwnNetwork(
+  command: readonly string[],
+): { readonly args: readonly string[]; readonly env: NodeJS.ProcessEnv } | undefined {
+  const flags = unshare();
+  if (flags === undefined) return undefined;
+  const env = { ...process.env, [inside]: 'yes', NODE_TEST_CONTEXT: undefined };
+  return { args: [...flags, 'sh', '-c', `${setUp} && exec "$@"`, 'sh', ...command], env };
+}
+
 /** Runs the file once more in such a network, with the tests that `define` defines. */
 export function inOwnNetwork(file: string, define: () => void): void {
   if (process.env[inside] === 'yes') {
@@ -21,22 +31,9 @@ export function inOwnNetwork(file: string, define: () => void): void {
     return;
   }
   test('in a network of its own', { timeout: 600_000 }, async () => {
-    const flags = unshare();
-    assert.ok(flags, 'these tests need unshare(1) with network namespaces, and ip(8)');
-    const env = { ...process.env, [inside]: 'yes', NODE_TEST_CONTEXT: undefined };
-    const args = [
-      ...flags,
-      'sh',
-      '-c',
-      `${setUp} && exec "$@"`,
-      'sh',
-      process.execPath,
-      '--import',
-      'tsx',
-      '--test',
-      file,
-    ];
-    const child = spawn('unshare', args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const found = commandInOwnNetwork([process.execPath, '--import', 'tsx', '--test', file]);
+    assert.ok(found, 'these tests need unshare(1) with network namespaces, and ip(8)');
+    const child = spawn('unshare', found.args, { env: found.env, stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
     const code = await new Promise((resolve) => child.once('close', resolve));

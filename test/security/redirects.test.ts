@@ -1,6 +1,6 @@
 // A server that sends its visitors on: the data may come from elsewhere, what proves who we are stays with its server.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { createTeam, type Team, trackAndCommit } from '../e2e/team.ts';
@@ -11,10 +11,15 @@ let world: World;
 let team: Team;
 let own: Recorder;
 let other: Recorder;
-let serial = 0;
 before(async () => {
   world = openWorld();
   [own, other] = await Promise.all([openRecorder(), openRecorder('127.0.0.2')]);
+  team = createTeam(world, 'team');
+  team.write('.dvc/config', `[core]\n    remote = storage\n['remote "storage"']\n    url = ${own.url}/data\n`);
+  trackAndCommit(team, 'model.bin', 'model');
+  world.git(team.alice, 'push', '-q', team.bare, 'main');
+  world.git(team.bare, 'symbolic-ref', 'HEAD', 'refs/heads/main');
+  assert.equal((await team.clone('bob', ['-c', 'dvcexp.fetchData=none'])).code, 0);
 });
 after(async () => {
   world.remove();
@@ -22,23 +27,17 @@ after(async () => {
   await other.close();
 });
 beforeEach(() => {
-  team = createTeam(world, `team${serial++}`);
   own.seen.length = 0;
   other.seen.length = 0;
   other.answer = (_request, response) => void response.end('model');
 });
 
-/** A clone that fetches `model.bin` from the own server, which has a secret for it. */
+/** A clone with nothing in its cache fetches `model.bin` from the own server, which has a secret for it. */
 async function fetch(...secret: string[]): Promise<Ran> {
   return await fetchWith({}, ...secret);
 }
 async function fetchWith(env: NodeJS.ProcessEnv, ...secret: string[]): Promise<Ran> {
-  team.write('.dvc/config', `[core]\n    remote = storage\n['remote "storage"']\n    url = ${own.url}/data\n`);
-  trackAndCommit(team, 'model.bin', 'model');
-  world.git(team.alice, 'push', '-q', team.bare, 'main');
-  world.git(team.bare, 'symbolic-ref', 'HEAD', 'refs/heads/main');
-  assert.equal((await team.clone('bob', ['-c', 'dvcexp.fetchData=none'])).code, 0);
-  mkdirSync(team.path('bob', '.dvc', 'tmp'), { recursive: true });
+  rmSync(team.path('bob', '.dvc', 'cache'), { recursive: true, force: true });
   const lines = secret.map((line) => `    ${line}\n`).join('');
   writeFileSync(join(team.path('bob'), '.dvc', 'config.local'), `['remote "storage"']\n${lines}`);
   return team.git(team.path('bob'), ['dvcexp', 'fetch'], env);

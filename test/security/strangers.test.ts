@@ -123,7 +123,6 @@ inOwnNetwork(import.meta.filename, () => {
         plant();
         const victim = `victim${serial++}`;
         nothingLeaked(await team.clone(victim, [], env));
-        nothingLeaked(await team.git(team.path(victim), ['dvcexp', 'fetch'], env));
         nothingLeaked(await team.git(team.path(victim), ['push', 'origin', 'main:other'], env));
         assert.ok(!stranger.seen.join().includes(azureKey), lines.join());
       }
@@ -258,7 +257,6 @@ inOwnNetwork(import.meta.filename, () => {
       plant();
       const victim = `victim${serial++}`;
       nothingLeaked(await team.clone(victim));
-      nothingLeaked(await team.git(team.path(victim), ['dvcexp', 'fetch']));
       await team.push('main');
       assert.ok(!existsSync(canary), lines.join('\n'));
     }
