@@ -63,6 +63,8 @@ function canonicalHost(address: string, protocol: string): string {
 }
 
 function asciiName(name: string): string {
+  // Node would take what stands before these for the whole name, and what the last one hides for what it stands for.
+  if (/[/\\?#@%\s]/.test(name)) return encode(name);
   const ascii = domainToASCII(name);
   return /^[\w.-]+$/.test(ascii) ? ascii : encode(name);
 }
