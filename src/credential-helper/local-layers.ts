@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type ConfigLayer, configLayerPaths, mergeConfig } from '../dvc/config.ts';
 import { createOrigin, type Origin } from '../model/origin.ts';
+import { percentDecoded } from '../model/percent.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import type { Answer } from './ci.ts';
 import { type CredentialRequest, isFor } from './request.ts';
@@ -52,16 +53,11 @@ function placeOf(text: string): { origin: Origin; user: string; password: string
   const web = text.replace(/^(?:webdav|http)(s?):/i, 'http$1:');
   if (!/^https?:\/\//.test(web) || !URL.canParse(web)) return undefined;
   const { protocol, host, pathname, username, password } = new URL(web);
-  const origin = createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy: 'user' });
-  return { origin, user: decoded(username), password: decoded(password) };
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  const origin = createOrigin(protocol.slice(0, -1), host, percentDecoded(pathname), {
+    provider: false,
+    namedBy: 'user',
+  });
+  return { origin, user: percentDecoded(username), password: percentDecoded(password) };
 }
 
 function layer(level: ConfigLayer['level'], path: string): ConfigLayer | undefined {

@@ -19,6 +19,8 @@ import { formatKey, isYamlList, isYamlMap, parsePlain, type Yaml } from './yaml-
 
 /** Bytes. DVC's own files stay far below. */
 const largestFile = 16 * 1024 * 1024;
+/** Of a file in another style than DVC's own, which the full parser takes several hundred times its size in memory for. */
+const largestOther = 1024 * 1024;
 const deepest = 64;
 /** Nodes that aliases may add to a document, so that ten lines cannot stand for a billion nodes. */
 const mostAliased = 10_000;
@@ -30,7 +32,13 @@ export function parseYaml(bytes: Uint8Array): Yaml {
   if (bytes.length > largestFile)
     throw new HelperError('corrupt', `more than ${largestFile / 1024 / 1024} MiB are not read`);
   const text = decode(bytes);
-  return parseBlockYaml(text) ?? parseAnyYaml(text);
+  const quick = parseBlockYaml(text);
+  if (quick !== undefined) return quick;
+  if (bytes.length > largestOther) {
+    const most = largestOther / 1024 / 1024;
+    throw new HelperError('corrupt', `more than ${most} MiB in another style than the one DVC writes are not read`);
+  }
+  return parseAnyYaml(text);
 }
 
 function decode(bytes: Uint8Array): string {
@@ -41,8 +49,21 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
+/** Of brackets that are open at a time: the full parser takes minutes to find out that there are too many. */
+const mostOpen = 1000;
+
+function isTooDeep(text: string): boolean {
+  let open = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    open = bracket === '[' || bracket === '{' ? open + 1 : Math.max(0, open - 1);
+    if (open > mostOpen) return true;
+  }
+  return false;
+}
+
 /** The whole of YAML, slowly: what parseBlockYaml gives up on. */
 export function parseAnyYaml(text: string): Yaml {
+  if (isTooDeep(text)) throw new HelperError('corrupt', 'nested too deeply');
   const lines = new LineCounter();
   requireModest(text);
   let document: ReturnType<typeof parseDocument>;
@@ -126,8 +147,12 @@ function createConverter(lines: LineCounter): Convert {
   const convertMap = (pairs: readonly Pair[], depth: number): Converted => {
     const map = new Map<string, Yaml>();
     const merged: Yaml[] = [];
+    const written = new Set<string>();
     let weight = 1;
     for (const pair of pairs) {
+      const source = isScalar(pair.key) ? (pair.key.source ?? '') : '';
+      if (written.has(source)) throw fail(pair.key, 'map keys must be unique');
+      written.add(source);
       const value = convert(pair.value, depth + 1);
       weight += 1 + value.weight;
       if (isScalar(pair.key) && pair.key.source === '<<' && pair.key.type === 'PLAIN')

@@ -114,8 +114,8 @@ export function parseAnswer(text: string, question: CredentialQuestion): Credent
   // An askpass program that was cancelled may answer with nothing and call it success.
   if (password === '' || (username === '' && question.username !== '')) return undefined;
   if (question.username !== undefined && username !== question.username) return undefined;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this looks for
-  if (/[\u0000-\u001f\u007f]/.test(username + password)) return undefined;
+  // What Git could not be told to keep, or to forget, is of no use.
+  if (serialize({ ...question, username }, password) === undefined) return undefined;
   const expiry = fields.get('password_expiry_utc') ?? '';
   const expiresSeconds = /^[0-9]{1,15}$/.test(expiry) ? Number(expiry) : undefined;
   if (expiresSeconds !== undefined && expiresSeconds * 1000 <= Date.now()) return undefined;

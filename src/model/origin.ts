@@ -56,17 +56,22 @@ function encode(part: string): string {
 
 /** Lower case, punycode, no dot at the end, no port that the protocol has anyway, IPv6 in brackets. */
 function canonicalHost(address: string, protocol: string): string {
-  const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*))(?::([0-9]+))?$/s.exec(address) ?? [];
+  const [, bracketed, plain = address, port = ''] =
+    /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*?))(?::([0-9]*))?$/s.exec(address) ?? [];
   const name = (bracketed ?? plain).toLowerCase().replace(/\.$/, '');
   const ascii = name.includes(':') ? `[${isIP(name) === 6 ? name : encode(name)}]` : asciiName(name);
-  return port === undefined || port === ownPorts[protocol] ? ascii : `${ascii}:${Number(port)}`;
+  return port === '' || port === ownPorts[protocol] ? ascii : `${ascii}:${Number(port)}`;
 }
 
 function asciiName(name: string): string {
-  // Node would take what stands before these for the whole name, and what the last one hides for what it stands for.
-  if (/[/\\?#@%\s]/.test(name)) return encode(name);
-  const ascii = domainToASCII(name);
+  // What ends a host in a URL would be cut off here with all behind it: `good.example\\.evil.example` is not the former.
+  const ascii = /[^\w.\u0080-\uffff-]/.test(name) ? '' : domainToASCII(name);
   return /^[\w.-]+$/.test(ascii) ? ascii : encode(name);
+}
+
+/** False for what no host can be called, as it came from somebody's text. */
+export function isPossibleHost({ host }: Pick<Origin, 'host'>): boolean {
+  return /^[\w.-]{1,253}(?::\d+)?$/.test(host) || isIP(nameIn(host)) === 6;
 }
 
 /** The name or address in `host` or `host:port`, without brackets. */

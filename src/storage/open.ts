@@ -1,5 +1,5 @@
 import { HelperError } from '../model/error.ts';
-import type { Origin } from '../model/origin.ts';
+import { isPossibleHost, type Origin } from '../model/origin.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
 import type {
@@ -142,7 +142,12 @@ async function locate(
   const backend = Object.hasOwn(backends, config.scheme) ? backends[config.scheme] : undefined;
   if (backend === undefined) throw unknownScheme(config);
   const originOf = await backend.locate();
-  return { backend, origin: originOf(config, context) };
+  const origin = originOf(config, context);
+  if (origin.protocol !== 'file' && !isPossibleHost(origin)) {
+    const text = `storage remote '${printable(config.name)}': '${printable(origin.host)}' can be no host`;
+    throw new HelperError('config', text, { hints: [`see its URL: dvc remote list`] });
+  }
+  return { backend, origin };
 }
 
 function unknownScheme(config: StorageConfig): HelperError {

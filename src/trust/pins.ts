@@ -1,7 +1,8 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, runGit } from '../git/process.ts';
-import { createOrigin, type Origin, originUrl } from '../model/origin.ts';
+import { createOrigin, isPossibleHost, type Origin, originUrl } from '../model/origin.ts';
+import { percentDecoded } from '../model/percent.ts';
 import { realPath } from '../model/real-path.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
 import { printable } from '../report/printable.ts';
@@ -101,13 +102,6 @@ export function parseOriginUrl(text: string): Origin | undefined {
     /^(https?|ssh|file):\/\/(?:[^/@]*@)?([^/?#]*)(\/[^?#]*)?$/i.exec(text) ?? [];
   if (protocol === '' || (host === '') !== (protocol.toLowerCase() === 'file')) return undefined;
   const more = { provider: false, namedBy: 'user' } as const;
-  return createOrigin(protocol.toLowerCase(), host, decoded(path), more);
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+  const origin = createOrigin(protocol.toLowerCase(), host, percentDecoded(path), more);
+  return host === '' || isPossibleHost(origin) ? origin : undefined;
 }

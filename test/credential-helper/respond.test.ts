@@ -57,6 +57,11 @@ test('each CI token goes to the server that its own variable names', async () =>
 test('and to no other host, however alike', async () => {
   const hosts = [
     'github.com.evil.example',
+    'github.com\\.evil.example',
+    'github.com/.evil.example',
+    'github.com?.evil.example',
+    'github.com#.evil.example',
+    'github.com%2f.evil.example',
     'evil-github.com',
     'api.github.com',
     'github.com:8443',

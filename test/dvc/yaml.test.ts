@@ -240,6 +240,20 @@ describe('the full parser', () => {
   test('refuses what is no text, and what is too large', () => {
     assert.throws(() => parseYaml(Buffer.from([0x61, 0x3a, 0x20, 0xff])), { message: 'not UTF-8 text' });
     assert.throws(() => parseYaml(Buffer.alloc(17 * 1024 * 1024, ' ')), { message: 'more than 16 MiB are not read' });
+    const other = Buffer.alloc(1024 * 1024 + 6, '- [a]\n');
+    assert.throws(() => parseYaml(other), { message: /^more than 1 MiB in another style than the one DVC writes/ });
+    const own = parseYaml(Buffer.alloc(6 * 1024 * 1024, '- ab\n'));
+    assert.ok(Array.isArray(own));
+  });
+
+  test('many keys and many brackets take no time that grows faster than they do', () => {
+    const before = process.cpuUsage();
+    const keys = Array.from({ length: 20_000 }, (_, index) => `a${index}: [x]\n`).join('');
+    assert.ok(isYamlMap(parseAnyYaml(keys)));
+    assert.throws(() => parseAnyYaml('['.repeat(1024 * 1024)), { message: 'nested too deeply' });
+    assert.ok(process.cpuUsage(before).user < 6_000_000);
+    for (const text of ['? a\n? a\n', '[{a: 1, a: 2}]', '<<: {}\n<<: {}\n', ': 1\n: 2\n'])
+      assert.throws(() => parseAnyYaml(text), { message: /map keys must be unique/ }, text);
   });
 
   test('bombs end soon', () => {

@@ -18,9 +18,9 @@ after(() => grounds.world.remove());
 
 function campaignTest(campaign: Campaign, usual: number): void {
   const cases = chooseCases(usual);
-  test(`${campaign.name}: ${cases} cases from seed ${seed}`, { timeout }, () =>
-    run(campaign, { seed, from: 0, cases }),
-  );
+  test(`${campaign.name}: ${cases} cases from seed ${seed}`, { timeout }, async () => {
+    await run(campaign, { seed, from: 0, cases });
+  });
 }
 
 for (const campaign of readers) campaignTest(campaign, 1_000);

@@ -64,8 +64,19 @@ const mutations: readonly Mutation[] = [
     // Longer than any buffer on the way, and sometimes than any line may be.
     if (dice.chance(0.1)) change(pieces, dice, (piece, at) => splice(piece, at, at, Buffer.alloc(1_100_000, 'b')));
   },
+  (pieces, dice, dictionary) => {
+    // The same again and again: what a reader that goes back and forth cannot bear.
+    if (!dice.chance(0.1) || pieces.length === 0) return;
+    const piece = dice.pick(dice.chance(0.5) ? dictionary : pieces);
+    const times = 2 ** (1 + dice.below(16));
+    if (piece.length * times > mostRepeated) return;
+    pieces.splice(dice.below(pieces.length + 1), 0, Buffer.alloc(piece.length * times, piece));
+  },
   cutAll,
 ];
+
+/** Bytes. */
+const mostRepeated = 4 * 1024 * 1024;
 
 /** The pieces with one change to them, or a few; the dictionary holds pieces that mean something. */
 export function mutate(pieces: Pieces, dictionary: Pieces, dice: Dice): Pieces {

@@ -1,5 +1,8 @@
 import type { Pieces } from './mutate.ts';
 
+/** So many parts of one piece are left out one by one. */
+const mostSlices = 200;
+
 type Fails = (pieces: Pieces) => Promise<boolean>;
 
 /** Leaves out parts, halves first, as long as it still fails ("delta debugging"). */
@@ -27,10 +30,20 @@ export async function shrink(pieces: Pieces, fails: Fails, tries = 600): Promise
   };
   let kept = await reduce(pieces, trying);
   for (let index = 0; index < kept.length && left > 0; index += 1) {
-    const bytes = await reduce([...(kept[index] ?? [])], (some) =>
-      trying(kept.map((piece, at) => (at === index ? Buffer.from(some) : piece))),
-    );
-    kept = kept.map((piece, at) => (at === index ? Buffer.from(bytes) : piece));
+    // A long one in slices, and again as long as it gets shorter; single bytes when there are few.
+    for (let before = Number.POSITIVE_INFINITY; left > 0; ) {
+      const whole = kept[index] ?? Buffer.alloc(0);
+      if (whole.length >= before) break;
+      before = whole.length;
+      const size = Math.ceil(whole.length / mostSlices);
+      const slices = Array.from({ length: Math.ceil(whole.length / Math.max(1, size)) }, (_, at) =>
+        whole.subarray(at * size, (at + 1) * size),
+      );
+      const rest = await reduce(slices, (some) =>
+        trying(kept.map((piece, at) => (at === index ? Buffer.concat(some) : piece))),
+      );
+      kept = kept.map((piece, at) => (at === index ? Buffer.concat(rest) : piece));
+    }
   }
   return kept;
 }

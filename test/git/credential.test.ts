@@ -41,6 +41,10 @@ test('an answer counts when both are there and it has not expired', () => {
   assert.equal(answer('password=p'), undefined);
   assert.equal(answer('username=u\r', 'password=p'), undefined);
   assert.equal(answer('quit=1'), undefined);
+  // Whatever is taken can be told to Git again, to be kept or forgotten.
+  assert.equal(answer('username=u', 'password=\u0085'), undefined);
+  assert.equal(answer('username=\u0085', 'password=p'), undefined);
+  assert.equal(answer('username=u', `password=${'x'.repeat(70_000)}`), undefined);
   assert.equal(parseAnswer('username=other\npassword=p\n', { ...asked, username: 'u' }), undefined);
   assert.deepEqual(parseAnswer('username=\npassword=p\n', { ...asked, username: '' }), {
     username: '',

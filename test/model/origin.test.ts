@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createOrigin, isCleartext, isLoopback, isMetadataService, originUrl } from '../../src/model/origin.ts';
+import {
+  createOrigin,
+  isCleartext,
+  isLoopback,
+  isMetadataService,
+  isPossibleHost,
+  originUrl,
+} from '../../src/model/origin.ts';
 
 const more = { provider: false, namedBy: 'repository' } as const;
 const urlOf = (protocol: string, address: string, path = ''): string =>
@@ -24,6 +31,29 @@ test('nothing that is more than a word for Git, a shell or a terminal', () => {
       assert.match(url, /^(?:https|ssh|file):\/\/[\w.~%-]*(?:\/[\w.~%-]*)*$/, JSON.stringify(evil));
     }
   }
+});
+
+test('a port that is not said is the own one, and what can be no host is told apart', () => {
+  assert.equal(createOrigin('https', 'host:', '', more).host, 'host');
+  assert.equal(createOrigin('https', '[::1]:', '', more).host, '[::1]');
+  for (const host of ['host', 'my_host:9000', '[::1]:22', '[fe80::1%eth0]', 'bücher.example'])
+    assert.ok(isPossibleHost(createOrigin('ssh', host, '', more)), host);
+  for (const host of [
+    '',
+    'a\\b',
+    'a/b',
+    'a?b',
+    'a#b',
+    'a@b',
+    'a%2eb',
+    '.',
+    '"s.example',
+    'a b',
+    '[x:y]',
+    'a:b:c',
+    '\ufffd',
+  ])
+    assert.ok(!isPossibleHost(createOrigin('ssh', host, '', more)), host);
 });
 
 test('this machine, by whatever name', () => {

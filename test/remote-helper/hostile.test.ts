@@ -23,7 +23,9 @@ before(() => {
 after(() => grounds.world.remove());
 
 for (const campaign of readers) {
-  test(`${campaign.name}, changed`, { timeout }, () => run(campaign, { seed: 7, from: 0, cases: 150 }));
+  test(`${campaign.name}, changed`, { timeout }, async () => {
+    await run(campaign, { seed: 7, from: 0, cases: 150 });
+  });
 }
 for (const [open, cases] of [
   [uploadPack, 40],
@@ -31,7 +33,9 @@ for (const [open, cases] of [
   [outerGit, 20],
 ] as const) {
   const campaign = open(() => grounds);
-  test(`${campaign.name}, changed`, { timeout }, () => run(campaign, { seed: 7, from: 0, cases }));
+  test(`${campaign.name}, changed`, { timeout }, async () => {
+    await run(campaign, { seed: 7, from: 0, cases });
+  });
 }
 
 const advertise = (...packets: readonly Buffer[]): ReturnType<typeof readAdvertisement> =>

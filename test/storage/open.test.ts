@@ -23,6 +23,8 @@ test('URLs that name no place are a mistake in the configuration', async () => {
   for (const url of ['s3:///x', 's3://', 's3:x', 's3://b_/../evil.example', 's3://a b/x', 's3://arn:aws:s3:::x/y']) {
     await assert.rejects(open('s3', url), failsWith('config'), url);
   }
+  for (const url of ['http://./x', 'https://"s.example/x'])
+    await assert.rejects(open('http', url), failsWith('config', /can be no host/), url);
   await assert.rejects(open('s3', ''), failsWith('config', /has no URL/));
   await assert.rejects(open('local', ''), failsWith('config', /has no URL/));
 });

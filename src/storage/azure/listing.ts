@@ -1,4 +1,4 @@
-import { decodeXml, elementsOf } from '../wire/xml.ts';
+import { decodeXml, elementsOf, parseSize } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
 interface StoredBlob {
@@ -25,9 +25,10 @@ export function parsePage(xml: string): Page | undefined {
   for (const fields of elementsOf(xml, 'Blob')) {
     const [, encoded, text = ''] = /<Name( Encoded="true")?>([^<]*)<\/Name>/.exec(fields) ?? [];
     const name = encoded === undefined ? decodeXml(text) : decodeName(decodeXml(text));
-    const size = Number(/<Content-Length>(\d+)<\/Content-Length>/.exec(fields)?.[1]);
-    const modified = Date.parse(/<Last-Modified>([^<]*)</.exec(fields)?.[1] ?? '');
-    if (!isFolder(fields)) objects.push({ name, size, modified });
+    if (isFolder(fields)) continue;
+    const size = parseSize(/<Content-Length>([^<]*)<\/Content-Length>/.exec(fields)?.[1]);
+    if (size === undefined) return undefined;
+    objects.push({ name, size, modified: Date.parse(/<Last-Modified>([^<]*)</.exec(fields)?.[1] ?? '') });
   }
   const next = element(xml, 'NextMarker');
   return { objects, next: next === '' ? undefined : next };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { HelperError } from '../../model/error.ts';
 import { createOrigin, type Origin } from '../../model/origin.ts';
+import { percentDecoded } from '../../model/percent.ts';
 import type { StorageConfig } from '../../model/storage-config.ts';
 import { displayUrl, printable } from '../../report/printable.ts';
 import type { Guard, LocateStorage, SecretUse, Surroundings } from '../remote.ts';
@@ -94,8 +95,8 @@ export const locateHttp: LocateStorage = (config) => originOf(config, parseUrl(c
 function originOf({ committed, options }: StorageConfig, { protocol, host, pathname, username }: URL): Origin {
   const namedBy = committed.has('url') ? 'repository' : 'user';
   // Servers with a home for each user show it under the same path.
-  const namespace = options.user ?? decoded(username);
-  return createOrigin(protocol.slice(0, -1), host, decoded(pathname), { provider: false, namedBy, namespace });
+  const namespace = options.user ?? percentDecoded(username);
+  return createOrigin(protocol.slice(0, -1), host, percentDecoded(pathname), { provider: false, namedBy, namespace });
 }
 
 type Options = StorageConfig['options'];
@@ -127,7 +128,7 @@ function webdavLogin(config: StorageConfig, url: URL, fail: Fault): Login {
     throw fail("the option 'bearer_token_command' is not supported", setting(config, 'token'));
   }
   if (options.token !== undefined) return { kind: 'header', name: 'authorization', value: `Bearer ${options.token}` };
-  const user = options.user ?? decoded(url.username);
+  const user = options.user ?? percentDecoded(url.username);
   if (user !== '') return { kind: 'either', user, password: passwordOf(config, url) };
   const name = options.custom_auth_header;
   if (name === undefined) return { kind: 'none' };
@@ -139,7 +140,7 @@ function httpLogin(config: StorageConfig, url: URL, fail: Fault): Login {
   const { options } = config;
   const auth = options.auth?.toLowerCase() ?? '';
   if (auth === 'basic' || auth === 'digest') {
-    const user = options.user ?? decoded(url.username);
+    const user = options.user ?? percentDecoded(url.username);
     return { kind: auth, user: user === '' ? undefined : user, password: passwordOf(config, url) };
   }
   if (auth === 'custom') {
@@ -148,11 +149,11 @@ function httpLogin(config: StorageConfig, url: URL, fail: Fault): Login {
   }
   if (auth !== '') throw fail(`'${printable(auth)}' is no way to sign in`, "'auth' is basic, digest or custom");
   if (url.username === '') return { kind: 'none' };
-  return { kind: 'basic', user: decoded(url.username), password: decoded(url.password) };
+  return { kind: 'basic', user: percentDecoded(url.username), password: percentDecoded(url.password) };
 }
 
 function passwordOf(config: StorageConfig, url: URL): string | undefined {
-  return config.options.password ?? (url.password === '' ? undefined : decoded(url.password));
+  return config.options.password ?? (url.password === '' ? undefined : percentDecoded(url.password));
 }
 
 const setting = (config: StorageConfig, option: string): string =>
@@ -170,14 +171,6 @@ function checkedLogin(login: Login, fail: Fault): Login {
   }
   if (/^[\x20-\x7e]*$/.test(login.value)) return login;
   throw fail("the token or password has characters that a header cannot carry, such as a line's end");
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function readMethod(text: string | undefined, fail: Fault): string {

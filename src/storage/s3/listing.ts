@@ -1,4 +1,4 @@
-import { decodeXml, elementsOf } from '../wire/xml.ts';
+import { decodeXml, elementsOf, parseSize } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
 interface StoredObject {
@@ -15,7 +15,10 @@ export interface Page {
   readonly next: string | undefined;
 }
 
-/** undefined when the text is no listing, ends early, or says there is more and not where: half must not pass for all. */
+/**
+ * undefined when the text is no listing, ends early, tells of an object without its size, or says there is more and not
+ * where: half must not pass for all.
+ */
 export function parsePage(xml: string): Page | undefined {
   const whole = /<ListBucketResult\b[^<>]*\/>/.test(xml) || xml.includes('</ListBucketResult>');
   if (!xml.includes('<ListBucketResult') || !whole) return undefined;
@@ -24,7 +27,8 @@ export function parsePage(xml: string): Page | undefined {
   const objects: StoredObject[] = [];
   for (const fields of elementsOf(xml, 'Contents')) {
     const name = /<Key>([^<]*)<\/Key>/.exec(fields)?.[1] ?? '';
-    const size = Number(/<Size>(\d+)<\/Size>/.exec(fields)?.[1]);
+    const size = parseSize(/<Size>([^<]*)<\/Size>/.exec(fields)?.[1]);
+    if (size === undefined) return undefined;
     const modified = Date.parse(/<LastModified>([^<]*)</.exec(fields)?.[1] ?? '');
     objects.push({ name: encoded ? decodeName(name) : decodeXml(name), size, modified });
   }

@@ -91,7 +91,10 @@ export function parseKeywords(answer: string): Keywords {
   const keywords = new Map<string, string[]>();
   for (const line of answer.split(/\r?\n/)) {
     const [, key = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? [];
-    if (key !== '') keywords.set(key, [...(keywords.get(key) ?? []), value]);
+    if (key === '') continue;
+    const values = keywords.get(key);
+    if (values === undefined) keywords.set(key, [value]);
+    else values.push(value);
   }
   return keywords;
 }
@@ -108,7 +111,7 @@ function interpret(settings: SshSettings, said: Keywords, context: StorageContex
     throw new HelperError('config', `storage remote '${settings.name}': it is not said which user to be`, { hints });
   }
   const hostname = value('hostname') ?? settings.host;
-  const port = settings.port ?? Number(value('port') ?? 22);
+  const port = settings.port ?? portOf(value('port'));
   const place: Place = { ...settings, hostname, port, user, home: context.home, env };
   const files = (texts: readonly string[]): string[] => texts.flatMap((each) => expandPath(each, place) ?? []);
   const lists = (key: string, fallback: string): string[] => files((value(key) ?? fallback).split(' '));
@@ -134,8 +137,14 @@ function interpret(settings: SshSettings, said: Keywords, context: StorageContex
     proxy: proxyOf(value('proxyjump'), value('proxycommand'), value('proxyusefdpass') === 'yes', place),
     connectMs: seconds('connecttimeout'),
     keepaliveMs: seconds('serveraliveinterval') ?? 0,
-    keepaliveCount: Number(value('serveralivecountmax') ?? 3),
+    keepaliveCount: /^\d{1,9}$/.test(value('serveralivecountmax') ?? '') ? Number(value('serveralivecountmax')) : 3,
   };
+}
+
+/** Nobody but ssh itself writes this, and it takes no other ports. */
+function portOf(text = ''): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 22;
+  return port > 0 && port < 65_536 ? port : 22;
 }
 
 interface Place extends SshSettings {

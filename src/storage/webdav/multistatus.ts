@@ -1,4 +1,4 @@
-import { decodeXml, replaceBetween } from '../wire/xml.ts';
+import { decodeXml, parseSize } from '../wire/xml.ts';
 
 /** One resource that a PROPFIND tells of. */
 export interface Resource {
@@ -31,8 +31,8 @@ const whole = new RegExp(`</${prefix}multistatus\\s*>\\s*$`);
 
 /** The resources of a 207 answer. undefined when it is none, or not all of one: half must not pass for the whole. */
 export function parseMultistatus(xml: string): readonly Resource[] | undefined {
-  const plain = replaceBetween(replaceBetween(xml, '<!--', '-->', nothing), '<![CDATA[', ']]>', encode);
-  if (!whole.test(plain)) return undefined;
+  const plain = withoutComments(xml);
+  if (plain === undefined || !whole.test(plain)) return undefined;
   const found: Resource[] = [];
   for (const fields of between(plain, responseBegin, responseEnd)) {
     const [href = ''] = between(fields, hrefBegin, hrefEnd);
@@ -40,11 +40,10 @@ export function parseMultistatus(xml: string): readonly Resource[] | undefined {
     // A resource that the server itself could not look at.
     const status = Number(statusElement.exec(fields)?.[1] ?? 200);
     if (path === undefined || status >= 300) continue;
-    const size = lengthElement.exec(fields)?.[1];
     found.push({
       path,
       isFolder: collectionElement.test(fields),
-      size: size === undefined ? undefined : Number(size),
+      size: parseSize(lengthElement.exec(fields)?.[1]),
       modified: Date.parse(modifiedElement.exec(fields)?.[1] ?? ''),
     });
   }
@@ -72,7 +71,23 @@ function search(
   return match === null ? undefined : { start: match.index, end: pattern.lastIndex };
 }
 
-const nothing = (): string => '';
+/** Without comments, and with the text of CDATA as other text; undefined where one of them does not end. */
+function withoutComments(xml: string): string | undefined {
+  const parts: string[] = [];
+  let at = 0;
+  for (const mark = /<!--|<!\[CDATA\[/g; ; ) {
+    mark.lastIndex = at;
+    const found = mark.exec(xml);
+    if (found === null) break;
+    const isComment = found[0] === '<!--';
+    const end = xml.indexOf(isComment ? '-->' : ']]>', mark.lastIndex);
+    if (end < 0) return undefined;
+    parts.push(xml.slice(at, found.index), isComment ? '' : encode(xml.slice(mark.lastIndex, end)));
+    at = end + 3;
+  }
+  return `${parts.join('')}${xml.slice(at)}`;
+}
+
 const encode = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /** Of a path or a whole URL, encoded in one way or another. */

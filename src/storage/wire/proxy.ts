@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import { percentDecoded } from '../../model/percent.ts';
 import { conceal } from '../../report/conceal.ts';
 import type { Surroundings } from '../remote.ts';
 
@@ -47,9 +48,9 @@ export function parseProxy(
 
 export function proxyHeaders(proxy: URL): string[] {
   if (proxy.username === '') return [];
-  const password = decodeURIComponent(proxy.password);
+  const password = percentDecoded(proxy.password);
   conceal(password);
-  const user = `${decodeURIComponent(proxy.username)}:${password}`;
+  const user = `${percentDecoded(proxy.username)}:${password}`;
   return ['proxy-authorization', `Basic ${Buffer.from(user).toString('base64')}`];
 }
 

@@ -1,5 +1,11 @@
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
+/** Bytes, as a service tells of them; undefined for what is no number of bytes. */
+export function parseSize(text: string | undefined): number | undefined {
+  const size = /^\d+$/.test(text ?? '') ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(size) ? size : undefined;
+}
+
 /** Text of an XML element with its entities and character references resolved; unknown ones stay. */
 export function decodeXml(text: string): string {
   if (!text.includes('&')) return text;
@@ -26,18 +32,4 @@ export function* elementsOf(xml: string, name: string): Generator<string> {
     yield xml.slice(begin, end);
     at = xml.indexOf(open, end + close.length);
   }
-}
-
-/** The text with what stands between the marks, and the marks, put in other words. One without an end stays. */
-export function replaceBetween(text: string, open: string, close: string, change: (inner: string) => string): string {
-  const parts: string[] = [];
-  let at = 0;
-  for (;;) {
-    const begin = text.indexOf(open, at);
-    const end = begin < 0 ? -1 : text.indexOf(close, begin + open.length);
-    if (end < 0) break;
-    parts.push(text.slice(at, begin), change(text.slice(begin + open.length, end)));
-    at = end + close.length;
-  }
-  return parts.join('') + text.slice(at);
 }

@@ -80,6 +80,12 @@ test('the memory budget: in order, no more than there is, back when an abort com
   assert.deepEqual(order, ['big', 'small']);
 });
 
+test('a proxy whose user is no percent-encoded text is told the text', () => {
+  const proxy = parseProxy(false, 'h', { http_proxy: 'http://a%zz:b%40@proxy' });
+  assert.ok(proxy);
+  assert.deepEqual(proxyHeaders(proxy), ['proxy-authorization', `Basic ${btoa('a%zz:b@')}`]);
+});
+
 test('proxies of the environment', () => {
   const env = {
     https_proxy: 'http://user:p%40ss@proxy:3128',
