@@ -5,10 +5,11 @@ import { readSettings, type Settings } from '../model/settings.ts';
 import { isCloudVersioned, type StorageConfig } from '../model/storage-config.ts';
 import { displayUrl, printable } from '../report/printable.ts';
 import { openStorage } from '../storage/open.ts';
-import type { Judge } from '../storage/remote.ts';
+import type { CredentialSource, Judge } from '../storage/remote.ts';
 import { openLedger } from '../transfer/ledger.ts';
 import { programStarter } from '../transfer/programs.ts';
 import { placeOf } from '../transfer/storage-place.ts';
+import { onlyLooking, openCredentials } from '../trust/credentials.ts';
 import { openJudge } from '../trust/judge.ts';
 import type { CommandContext } from './context.ts';
 import { error, type Finding, failed, ok, warn } from './finding.ts';
@@ -55,14 +56,18 @@ export async function* checkStorage(
     say: () => undefined,
     remembers: false,
   });
+  const { git, configuration } = repository;
+  const asked = { git, platform: context.platform, configuration: configuration.get };
+  const credentials = onlyLooking(openCredentials({ ...asked, aside: (_, work) => work() }));
+  const door = { judge, credentials };
   for (const storage of survey.storages)
-    yield await probe(storage, options.write, judge, repository, context, operation);
+    yield await probe(storage, options.write, door, repository, context, operation);
 }
 
 async function probe(
   config: StorageConfig,
   wish: boolean,
-  judge: Judge,
+  door: { readonly judge: Judge; readonly credentials: CredentialSource },
   { location, configuration }: CommandRepository,
   context: CommandContext,
   operation: Operation,
@@ -84,7 +89,7 @@ async function probe(
       retry: { tries: 2 },
       start: programStarter(context.env),
       warn: (message) => context.stderr(`warning: ${message}\n`),
-      judge,
+      ...door,
     });
     try {
       await storage.stat(nobodys, { signal });

@@ -109,6 +109,22 @@ export function openCredentials(options: CredentialOptions): GitCredentials {
   };
 }
 
+/** What helpers have, for a look that changes nothing: nobody is asked, and helpers neither keep nor forget anything. */
+export function onlyLooking(credentials: CredentialSource): CredentialSource {
+  const refused = new Set<string>();
+  const find: CredentialSource['find'] = async (place, username, operation) => {
+    const found = await credentials.find(place, username, operation);
+    return found === undefined || refused.has(nameOf(place, found)) ? undefined : found;
+  };
+  return {
+    find,
+    ask: (place, username, _need, operation) => find(place, username, operation),
+    canAsk: false,
+    approve: () => undefined,
+    reject: (place, credential) => void refused.add(nameOf(place, credential)),
+  };
+}
+
 interface Entry {
   found: Promise<Credential | undefined> | undefined;
   asked: Promise<Credential | undefined> | undefined;

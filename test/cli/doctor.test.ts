@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { awsKeys, openSmallS3, type SmallS3, s3Config } from '../e2e/small-s3.ts';
 import { snapshot } from '../e2e/team.ts';
+import { openAsking } from '../kit/asking.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
 import { companion, has, useQuickHelper } from './companion.ts';
 
@@ -200,6 +201,28 @@ describe('storage', () => {
     s3.failure = undefined;
     useStorage(s3Config(s3).replace(/127\.0\.0\.1:\d+/, '127.0.0.1:1'));
     has(await doctor(), 'error', /storage remote 'storage' .*connection refused/);
+  });
+
+  test("keys that only Git's helpers have open it, nobody is asked, and wrong ones stay where they are", async () => {
+    const asker = openAsking(world);
+    useStorage(s3Config(s3));
+    const none = Object.fromEntries(Object.keys(awsKeys).map((name) => [name, '']));
+    const env = { ...none, ...asker.env, AWS_EC2_METADATA_DISABLED: 'true' };
+    const without = (): Promise<Ran> => companion(world, at, ['doctor'], { env });
+    try {
+      s3.accepts = new Set(['KEYID']);
+      has(await without(), 'error', /storage remote 'storage' .*no AWS access keys/);
+      const kept = `http://KEYID:secret@${new URL(s3.endpoint).host}`;
+      asker.keep(kept);
+      has(await without(), 'ok', /storage remote 'storage' \(s3:\/\/bucket\/team\) answers/);
+      s3.accepts = new Set(['OTHER']);
+      has(await without(), 'error', /access denied \(InvalidAccessKeyId/);
+      assert.equal(asker.kept(), `${kept}\n`);
+      assert.deepEqual(asker.prompts(), []);
+    } finally {
+      s3.accepts = undefined;
+      world.git(world.directory, 'config', '--global', '--unset-all', 'credential.helper');
+    }
   });
 
   test('a cloud-versioned storage remote is asked, and never written to', async () => {

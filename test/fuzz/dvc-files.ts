@@ -70,9 +70,10 @@ const edits: readonly Readonly<Record<string, string>>[] = [
 
 /** Values by section and key, without the section of one storage remote. */
 function besides(config: ConfigObj, name: string): ReadonlyMap<string, unknown> {
-  const own = `remote "${name}"`;
+  // As DVC takes it, blanks do not matter.
+  const own = new RegExp(`^\\s*remote\\s*"${name}"\\s*$`, 'i');
   const valuesOf = (section: ConfigObj['top']): unknown => [...section].map(([key, { value }]) => [key, value]);
-  const rest = [...config.sections].filter(([title]) => title.trim() !== own);
+  const rest = [...config.sections].filter(([title]) => !own.test(title));
   return new Map([
     ['', valuesOf(config.top)],
     ...rest.map(([title, section]): [string, unknown] => [title, valuesOf(section)]),
@@ -94,8 +95,8 @@ function complainOfEdit(text: string, values: Readonly<Record<string, string>>):
       throw error;
     }
     const after = parseConfigObj(edited, 'config');
-    const gone = [...besides(before, name)].filter(([title]) => title !== name);
-    if (!isDeepStrictEqual(new Map(gone), besides(after, name)))
+    const kept = besides(before, name);
+    if (!isDeepStrictEqual(kept, besides(after, name)))
       return `an edit changed something else: ${JSON.stringify(edited)}`;
   }
   return undefined;
