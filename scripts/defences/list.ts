@@ -382,7 +382,7 @@ export const defences: readonly Defence[] = [
   },
   {
     name: 'what is trusted of a folder is where its links lead',
-    file: 'src/storage/local.ts',
+    file: 'src/storage/local/storage.ts',
     find: "namedBy === 'repository' ? realPath(config.url) : config.url",
     replace: "config.url || realPath('')",
     tests: ['trust/judge.test.ts'],
@@ -390,7 +390,7 @@ export const defences: readonly Defence[] = [
   },
   {
     name: 'a storage folder is not written to through links',
-    file: 'src/storage/local.ts',
+    file: 'src/storage/local/storage.ts',
     find: 'if (!fs.lstatSync(path).isDirectory()) {',
     replace: 'if (!fs.statSync(path).isDirectory()) {',
     tests: ['storage/local.test.ts'],
@@ -398,7 +398,7 @@ export const defences: readonly Defence[] = [
   },
   {
     name: 'only regular files are objects of a storage folder',
-    file: 'src/storage/local.ts',
+    file: 'src/storage/local/storage.ts',
     find: 'if (fs.fstatSync(fd).isFile()) return fd;',
     replace: 'if (fd > 0) return fd;',
     tests: ['storage/local.test.ts'],

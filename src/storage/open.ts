@@ -25,8 +25,8 @@ interface Backend {
 /** Scheme → backend, loaded when first needed: a helper that moves no data pays for none. */
 const backends: Readonly<Record<string, Backend>> = {
   local: {
-    load: async () => (await import('./local.ts')).openLocalStorage,
-    locate: async () => (await import('./local.ts')).locateLocal,
+    load: async () => (await import('./local/storage.ts')).openLocalStorage,
+    locate: async () => (await import('./local/storage.ts')).locateLocal,
     retried: false,
   },
   s3: {

@@ -8,7 +8,7 @@ import type { OpenSweeper, Sweeper } from './sweeper.ts';
 
 /** Scheme → sweeper. What can be written and is not here cannot be swept. */
 const sweepers: Readonly<Record<string, () => Promise<OpenSweeper>>> = {
-  local: async () => (await import('./local-sweeper.ts')).openLocalSweeper,
+  local: async () => (await import('./local/sweeper.ts')).openLocalSweeper,
   s3: async () => (await import('./s3/sweeper.ts')).openS3Sweeper,
   ssh: async () => (await import('./ssh/sweeper.ts')).openSshSweeper,
   gs: async () => (await import('./gs/sweeper.ts')).openGsSweeper,

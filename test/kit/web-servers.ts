@@ -116,9 +116,14 @@ export async function startWsgidav(
   return { ...server, directory, caFile: tls?.ca ?? '' };
 }
 
-/** rclone's WebDAV server over a directory: one whose writes go through a cache of its own (DVCEXP_TEST_RCLONE). */
-export async function startRcloneDav(): Promise<WebServer> {
-  const { top, directory } = place();
+/**
+ * rclone's WebDAV server over a directory: one whose writes go through a cache of its own (DVCEXP_TEST_RCLONE).
+ *
+ * @param shared what another one gives out, and this one too, without what that has in its cache
+ */
+export async function startRcloneDav(shared?: string): Promise<WebServer> {
+  const { top, directory: own } = place();
+  const directory = shared ?? own;
   const [port = 0] = await freePorts(1);
   const named = process.env.DVCEXP_TEST_RCLONE;
   const program = named === undefined || named === '' ? 'rclone' : named;

@@ -454,11 +454,39 @@ describe('runs that end in the middle', { timeout: 120_000 }, () => {
     return using({ uploads, retry: { tries: 1, busyTries: 1 } }, async (storage) => {
       drive.faults = [{ match: /^PATCH/, status: 500 }];
       await assert.rejects(storage.write(hugeKey, contentOf(huge), operation), failsWith('unavailable'));
-      assert.match(files().join(), /^files\/md5\/..\/\.[\w-]+\.tmp$/);
+      assert.match(files().join(), /^files\/md5\/..\/\.[\w-]{22}\.dvcexp\.tmp$/);
       drive.faults = [];
       assert.equal(await sentBy(() => storage.write(hugeKey, contentOf(huge), operation)), 0);
       assert.deepEqual(files(), [hugeKey]);
       assert.equal(uploads.notes.size, 0);
+    });
+  });
+
+  test('one that nobody gives its name is swept by a push after a day, and nothing else is', async () => {
+    const uploads = memory();
+    await using({ uploads, retry: { tries: 1, busyTries: 1 } }, async (storage) => {
+      drive.faults = [{ match: /^PATCH/, status: 500 }];
+      await assert.rejects(storage.write(hugeKey, contentOf(huge), operation), failsWith('unavailable'));
+      drive.faults = [];
+      await storage.write('files/md5/ab/cdef', contentOf('x'), operation);
+      // Somebody else's, by its name.
+      await storage.write(`files/md5/ab/.${'A'.repeat(22)}.tmp`, contentOf('x'), operation);
+      const sweep = async (): Promise<readonly string[]> => {
+        await listAll(storage, 'files/');
+        return files();
+      };
+      assert.equal((await sweep()).length, 3, 'a young one may be gone on with');
+      for (const { id, path } of drive.tree(base)) {
+        const item = drive.store.items.get(id);
+        if (item !== undefined && /\.tmp$|cdef$/.test(path))
+          item.modifiedTime = new Date(Date.now() - 2 * 24 * 3600 * 1000).toISOString();
+      }
+      assert.deepEqual([...(await sweep())].sort(), [`files/md5/ab/.${'A'.repeat(22)}.tmp`, 'files/md5/ab/cdef']);
+    });
+    // What this clone noted of it is of no use any more.
+    await using({ uploads }, async (storage) => {
+      await storage.write(hugeKey, contentOf(huge), operation);
+      assert.ok(files().includes(hugeKey));
     });
   });
 

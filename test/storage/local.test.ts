@@ -115,3 +115,27 @@ test('directories removed while the storage is open are made again', async () =>
   await storage.write('ab/2', contentOf('x'), operation);
   assert.deepEqual(await listAll(storage, 'ab/'), [{ key: 'ab/2', size: 1 }]);
 });
+
+test('a push sweeps what killed runs left a day ago, and nothing else', async () => {
+  const url = fresh();
+  const folder = join(url, 'files', 'md5', 'ab');
+  fs.mkdirSync(folder, { recursive: true });
+  const [old, young, linked, foreign] = ['A', 'B', 'C', 'D'].map((letter) => `.${letter.repeat(22)}`);
+  const time = Date.now() / 1000 - 2 * 24 * 3600;
+  for (const name of [`${old}.dvcexp.tmp`, `${young}.dvcexp.tmp`, `${foreign}.tmp`, 'cdef']) {
+    fs.writeFileSync(join(folder, name), 'x');
+    if (!name.startsWith(`${young}`)) fs.utimesSync(join(folder, name), time, time);
+  }
+  fs.symlinkSync('cdef', join(folder, `${linked}.dvcexp.tmp`));
+  fs.lutimesSync(join(folder, `${linked}.dvcexp.tmp`), time, time);
+  assert.deepEqual(await listAll(await openAt(url), ''), [{ key: 'files/md5/ab/cdef', size: 1 }]);
+  assert.equal(fs.readdirSync(folder).length, 5, 'whoever only looks changes nothing');
+  const uploads = { recall: () => undefined, note: () => {}, forget: () => {}, expired: () => [] };
+  const pushing = await openStorage(
+    { name: 'storage', scheme: 'local', url, options: {}, committed: new Set() },
+    { env: {}, home: '/nonexistent', judge: trusting, uploads },
+  );
+  assert.equal((await listAll(pushing, '')).length, 1);
+  const left = [`${young}.dvcexp.tmp`, `${linked}.dvcexp.tmp`, `${foreign}.tmp`, 'cdef'];
+  assert.deepEqual(fs.readdirSync(folder).sort(), left.sort());
+});

@@ -53,7 +53,8 @@ export interface Files {
   ): AsyncIterable<readonly DriveFile[]>;
   /** Makes a folder, although there may be one of that name. In one try. */
   createFolder(about: About, name: string, parent: FolderRef, signal: AbortSignal): Promise<FolderRef>;
-  rename(about: About, id: string, name: string, signal: AbortSignal): Promise<void>;
+  /** False when the file is not there any more. */
+  rename(about: About, id: string, name: string, signal: AbortSignal): Promise<boolean>;
   /** Deletes a file of ours for good, or where that is not ours to do puts it into the trash. */
   remove(about: About, id: string, signal: AbortSignal): Promise<void>;
   /** Puts a file into the trash, from where people can have it back; one that is gone is no error. */
@@ -130,7 +131,8 @@ export function openFiles(client: Client, space: string, onGone: () => void): Fi
       const body = Buffer.from(JSON.stringify({ name }));
       const path = `${pathOf(id)}?${query({ fields: 'id' })}`;
       const sent = { size: body.length, open: () => body };
-      await client.ask({ ...about, method: 'PATCH', path, headers: jsonType, body: sent }, signal);
+      const call: Call = { ...about, method: 'PATCH', path, headers: jsonType, body: sent, expects: [404] };
+      return (await client.ask(call, signal)).status !== 404;
     },
     async remove(about, id, signal) {
       const path = `${pathOf(id)}?${query({})}`;

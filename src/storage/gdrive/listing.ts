@@ -1,5 +1,6 @@
 import { isKey, requireKey } from '../key.ts';
 import type { Entry } from '../remote.ts';
+import { isLeftOver } from '../temporary.ts';
 import type { About } from './failure.ts';
 import type { DriveFile, Files, FolderRef } from './files.ts';
 import { byDrive, type Folders } from './folders.ts';
@@ -21,6 +22,8 @@ interface Place {
 /**
  * Goes down level by level, all folders of a level in a few questions. Leaves out what DVC cannot have made, and objects
  * of which Google itself says that they are not what their names promise: those are to be sent again.
+ *
+ * @param sweep removes the file, which a killed run left on the way; undefined: it stays
  */
 export async function* listObjects(
   files: Files,
@@ -28,6 +31,7 @@ export async function* listObjects(
   about: About,
   prefix: string,
   signal: AbortSignal,
+  sweep?: (id: string) => Promise<void>,
 ): AsyncGenerator<Entry> {
   signal.throwIfAborted();
   const [top] = splitKey(prefix);
@@ -41,6 +45,7 @@ export async function* listObjects(
       const key = `${place}${file.name}`;
       const { folder, size, md5, modified } = file;
       if (!isKey(key)) continue;
+      if (size !== undefined && isLeftOver(file.name, Date.parse(file.modified))) await sweep?.(file.id);
       if (folder !== undefined && (key.startsWith(prefix) || prefix.startsWith(`${key}/`)) && !seen.has(folder.id)) {
         seen.add(folder.id);
         const target = await folders.follow(about, folder, signal);

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { HelperError, isAbort } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import { trace } from '../../report/trace.ts';
+import { temporaryName } from '../temporary.ts';
 import { textOf } from '../wire/request.ts';
 import type { Call } from './client.ts';
 import { fieldsOf, parseJson } from './complaint.ts';
@@ -30,8 +30,7 @@ export async function sendInSession(tools: UploadTools, upload: Upload): Promise
   const { client, files } = tools;
   const uploads = content.size >= keptBytes ? tools.uploads : undefined;
   // What an earlier run sent is proven only when all is there: until then it has a name that nobody looks for.
-  const temporary =
-    uploads !== undefined && target.id === undefined ? `.${randomBytes(16).toString('base64url')}.tmp` : undefined;
+  const temporary = uploads !== undefined && target.id === undefined ? temporaryName() : undefined;
   const pieces = openPieces(tools, upload, temporary, uploads);
   try {
     let file: DriveFile | undefined;
@@ -40,7 +39,13 @@ export async function sendInSession(tools: UploadTools, upload: Upload): Promise
       uploads?.forget(key);
       throw error;
     });
-    if (temporary !== undefined && target.id === undefined) await files.rename(upload, file.id, target.name, signal);
+    if (temporary !== undefined && target.id === undefined) {
+      if (!(await files.rename(upload, file.id, target.name, signal))) {
+        // Swept by somebody's push, since an earlier run had left it.
+        uploads?.forget(key);
+        throw new HelperError('unavailable', `${upload.action}: what was sent is gone ('${printable(key)}')`);
+      }
+    }
     // Until then the next run finds the file by asking once more how far it is.
     uploads?.forget(key);
     tools.lookup.note(key, file.id);

@@ -7,6 +7,7 @@ import { downloadObject } from './download.ts';
 import { openDrive } from './drive.ts';
 import { listObjects } from './listing.ts';
 import type { Candidate } from './lookup.ts';
+import { removeQuietly } from './target.ts';
 import { openUpload } from './upload.ts';
 
 /** A folder in Google Drive, with the layout that DVC gives it: a folder for each part of a key, a file for the last. */
@@ -14,6 +15,10 @@ export const openDriveStorage: OpenStorage = async (config, context) => {
   const { settings, client, files, folders, lookup } = await openDrive(config, context);
   const { displayUrl, acknowledgeAbuse } = settings;
   const upload = openUpload({ client, files, folders, lookup, displayUrl, uploads: context.uploads });
+
+  // Whoever pushes has such a memory, and may tidy up.
+  const sweep =
+    context.uploads && ((id: string) => removeQuietly(files, { action: `cannot tidy up '${displayUrl}'` }, id));
 
   const findToRead = async (action: string, key: string, { signal }: Operation): Promise<Candidate> => {
     const [file] = await lookup.findSurely({ action, key }, key, signal);
@@ -37,7 +42,7 @@ export const openDriveStorage: OpenStorage = async (config, context) => {
       return found === undefined || found.damaged ? undefined : { key, size: found.size };
     },
     list: (prefix, { signal }) =>
-      listObjects(files, folders, { action: `cannot list '${displayUrl}'` }, prefix, signal),
+      listObjects(files, folders, { action: `cannot list '${displayUrl}'` }, prefix, signal, sweep),
     read(key, operation) {
       const action = `cannot read from '${displayUrl}'`;
       if (operation.version !== undefined) {

@@ -38,12 +38,17 @@ const uploadFields = 'id,name,mimeType,size,md5Checksum';
 export async function verify(tools: UploadTools, upload: Upload, file: DriveFile, md5: string): Promise<void> {
   if (file.size === upload.content.size && (file.md5 ?? md5) === md5) return;
   if (upload.target.id === undefined) {
-    await tools.files.remove(upload, file.id, AbortSignal.timeout(patienceMs)).catch((error: unknown) => {
-      trace(() => `storage: ${upload.key} could not be removed: ${String(error)}`);
-    });
+    await removeQuietly(tools.files, upload, file.id);
   }
   const text = `${upload.action}: Google Drive keeps other bytes than were sent ('${printable(upload.key)}')`;
   throw new HelperError('unavailable', text);
+}
+
+/** Best effort: what is left lies under a name that nobody reads, or is not what its name promises. */
+export async function removeQuietly(files: Files, about: About, id: string): Promise<void> {
+  await files.remove(about, id, AbortSignal.timeout(patienceMs)).catch((error: unknown) => {
+    trace(() => `storage: ${about.key ?? id} could not be removed: ${String(error)}`);
+  });
 }
 
 /** Throws when the folder, or the file that was to be replaced, is gone. */

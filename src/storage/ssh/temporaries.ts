@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { isLeftOver, temporaryName } from '../temporary.ts';
 import type { Link, Task } from './link.ts';
 
 /** The names under which objects are written on the server until they are whole. */
@@ -12,15 +12,10 @@ export interface Temporaries {
   tidy(link: Link): Promise<void>;
 }
 
-// Ends in `.tmp`, as DVC's own do, which every reader of such a directory skips; the middle says that it is ours.
-const pattern = /^\.[\w-]{22}\.dvcexp\.tmp$/;
-/** Nobody writes to one file for so long without a byte; clocks may differ by some of it. */
-const staleMs = 24 * 60 * 60 * 1000;
-
 export function openTemporaries(): Temporaries {
   const left = new Set<string>();
   return {
-    create: (folder) => `${folder}.${randomBytes(16).toString('base64url')}.dvcexp.tmp`,
+    create: (folder) => folder + temporaryName(),
     leave: (path) => void left.add(path),
     get left() {
       return left.size > 0;
@@ -42,6 +37,6 @@ export function openTemporaries(): Temporaries {
  * @param modified as the server tells it, seconds since 1970
  */
 export async function removeStale(task: Task, folder: string, name: string, modified: number): Promise<void> {
-  if (!pattern.test(name) || Date.now() - modified * 1000 < staleMs) return;
+  if (!isLeftOver(name, modified * 1000)) return;
   await task.tidy((sftp, done) => sftp.unlink(`${folder}${name}`, done));
 }

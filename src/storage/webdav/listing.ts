@@ -1,5 +1,6 @@
 import { isKey, requireKey } from '../key.ts';
 import type { Entry } from '../remote.ts';
+import { isLeftOver } from '../temporary.ts';
 import type { Folders } from './folders.ts';
 import type { Resource } from './multistatus.ts';
 
@@ -8,12 +9,17 @@ const ahead = 8;
 /** A server may lead in circles. DVC's folders are three deep. */
 const deepest = 32;
 
-/** Walks folder by folder: many a server refuses to answer for a whole tree at once (RFC 4918, 9.1). */
+/**
+ * Walks folder by folder: many a server refuses to answer for a whole tree at once (RFC 4918, 9.1).
+ *
+ * @param sweep removes what killed runs left in the folders on the way; undefined: it stays
+ */
 export async function* listObjects(
   folders: Folders,
   action: string,
   prefix: string,
   signal: AbortSignal,
+  sweep?: (key: string) => Promise<void>,
 ): AsyncGenerator<Entry> {
   signal.throwIfAborted();
   const top = prefix.slice(0, prefix.lastIndexOf('/') + 1);
@@ -24,7 +30,7 @@ export async function* listObjects(
   const underway: Promise<readonly Child[]>[] = [];
   const start = (): void => {
     for (let next = underway.length < ahead ? waiting.pop() : undefined; next !== undefined; ) {
-      const asked = readFolder(folders, action, next, both);
+      const asked = readFolder(folders, action, next, both, sweep);
       // Met when its turn comes; a reader who left does not want to know.
       asked.catch(() => {});
       underway.push(asked);
@@ -57,6 +63,7 @@ async function readFolder(
   action: string,
   folder: string,
   signal: AbortSignal,
+  sweep: ((key: string) => Promise<void>) | undefined,
 ): Promise<readonly Child[]> {
   const resources = await folders.look(action, folder, 1, signal);
   if (resources === undefined) {
@@ -64,6 +71,10 @@ async function readFolder(
     return [];
   }
   const own = resources.reduce<Resource | undefined>(shorter, undefined)?.path ?? '';
+  for (const { path, isFolder, modified } of sweep === undefined ? [] : resources) {
+    const name = path.slice(own.length + 1);
+    if (path.startsWith(`${own}/`) && !isFolder && isLeftOver(name, modified)) await sweep?.(`${folder}${name}`);
+  }
   return resources.flatMap(({ path, isFolder, size, modified }) => {
     const name = path.slice(own.length + 1);
     const key = `${folder}${name}`;

@@ -7,6 +7,7 @@ import { requireKey } from '../key.ts';
 import type { Entry, OpenStorage, Storage } from '../remote.ts';
 import { openFolders } from './folders.ts';
 import { listObjects } from './listing.ts';
+import { removeTemporary } from './temporaries.ts';
 import { openUpload } from './upload.ts';
 
 /** A folder on a WebDAV server (RFC 4918). Objects are sent under another name and moved to their own. */
@@ -29,13 +30,15 @@ export const openWebdavStorage: OpenStorage = async (config, context) => {
     const [found] = (await folders.look(action, key, 0, signal)) ?? [];
     return found?.isFolder === false ? (found.size ?? 0) : undefined;
   };
+  // Whoever pushes has such a memory, and may tidy up.
+  const sweep = context.uploads && ((key: string) => removeTemporary(client, key));
   const upload = openUpload({ client, folders, displayUrl, sizeOf });
   return {
     displayUrl,
     concurrency: settings.connections,
     canList: true,
     stat: async (key, operation) => stat(requireKey(key), operation.signal),
-    list: (prefix, operation) => listObjects(folders, `cannot list '${displayUrl}'`, prefix, operation.signal),
+    list: (prefix, { signal }) => listObjects(folders, `cannot list '${displayUrl}'`, prefix, signal, sweep),
     read(key, operation) {
       const action = `cannot read from '${displayUrl}'`;
       const absent = async (): Promise<HelperError> => {

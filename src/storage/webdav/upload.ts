@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HelperError } from '../../model/error.ts';
 import type { Content, TransferOperation } from '../../model/operation.ts';
-import { trace } from '../../report/trace.ts';
 import type { Client } from '../http/client.ts';
 import { type Send, sendInPlace, sendObject } from '../http/object.ts';
+import { temporaryName } from '../temporary.ts';
 import type { Folders } from './folders.ts';
+import { removeTemporary } from './temporaries.ts';
 
 export interface UploadTools {
   readonly client: Client;
@@ -17,10 +16,6 @@ export interface UploadTools {
 
 type Upload = (key: string, content: Content, operation: TransferOperation) => Promise<void>;
 
-/** The status of what somebody else is at (RFC 4918, 11.3). */
-const locked = 423;
-/** How long a failed write may take to remove what it left. */
-const patienceMs = 10_000;
 /** Answers to MOVE that say: not here. 502 is what a gateway says whose own name is not the one in our URL. */
 const refusals = [400, 403, 405, 501, 502];
 
@@ -52,17 +47,15 @@ export function openUpload(tools: UploadTools): Upload {
   };
 
   const viaTemporary: Upload = async (key, content, operation) => {
-    // The name DVC gives its temporary files in a directory; readers skip it.
-    const name = `.${randomBytes(16).toString('base64url')}.tmp`;
-    const temporary = `${key.slice(0, key.lastIndexOf('/') + 1)}${name}`;
+    const temporary = key.slice(0, key.lastIndexOf('/') + 1) + temporaryName();
     try {
       await put(sendObject, temporary, content, operation);
       moves = await move(temporary, key, content.size, operation.signal);
     } catch (error) {
-      await remove(client, temporary);
+      await removeTemporary(client, temporary);
       throw error;
     }
-    if (!moves) await remove(client, temporary);
+    if (!moves) await removeTemporary(client, temporary);
   };
 
   return async (key, content, operation) => {
@@ -72,18 +65,4 @@ export function openUpload(tools: UploadTools): Upload {
     if (movable && moves) return;
     await put(sendInPlace, key, content, operation);
   };
-}
-
-/** Best effort: what is left lies under a name that nobody reads. */
-async function remove(client: Client, key: string): Promise<void> {
-  const call = { action: 'cannot tidy up', method: 'DELETE', key, expects: [404, 409, locked] };
-  const signal = AbortSignal.timeout(patienceMs);
-  try {
-    // A server that has not met the end of a broken PUT yet holds on to its file (rclone).
-    for (let waitMs = 50; (await client.askOnce(call, signal)).status === locked; waitMs *= 2) {
-      await sleep(waitMs, undefined, { signal });
-    }
-  } catch (error) {
-    trace(() => `storage: ${key} could not be removed: ${String(error)}`);
-  }
 }

@@ -1,8 +1,8 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { HelperError } from '../model/error.ts';
-import { printable } from '../report/printable.ts';
-import type { OpenSweeper } from './sweeper.ts';
+import { HelperError } from '../../model/error.ts';
+import { printable } from '../../report/printable.ts';
+import type { OpenSweeper } from '../sweeper.ts';
 
 /** A directory. Its folders stay: somebody may be about to write into one. */
 export const openLocalSweeper: OpenSweeper = async ({ url }) => ({

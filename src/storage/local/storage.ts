@@ -1,16 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { join, sep } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { HelperError } from '../model/error.ts';
-import type { Content, Operation, TransferOperation } from '../model/operation.ts';
-import { createOrigin } from '../model/origin.ts';
-import { realPath } from '../model/real-path.ts';
-import type { StorageConfig } from '../model/storage-config.ts';
-import { printable } from '../report/printable.ts';
-import { isKey, requireKey } from './key.ts';
-import type { Entry, LocateStorage, OpenStorage, ReadOperation, Storage } from './remote.ts';
+import { HelperError } from '../../model/error.ts';
+import type { Content, Operation, TransferOperation } from '../../model/operation.ts';
+import { createOrigin } from '../../model/origin.ts';
+import { realPath } from '../../model/real-path.ts';
+import type { StorageConfig } from '../../model/storage-config.ts';
+import { printable } from '../../report/printable.ts';
+import { isKey, requireKey } from '../key.ts';
+import type { Entry, LocateStorage, OpenStorage, ReadOperation, Storage } from '../remote.ts';
+import { isLeftOver, temporaryName } from '../temporary.ts';
+import { codeOf, failure, guard, type Tell, telling } from './failure.ts';
 
 // Below this a file is read and written synchronously: promises cost three times as much for small files.
 const chunkBytes = 1024 * 1024;
@@ -33,7 +34,8 @@ export const openLocalStorage: OpenStorage = async (config, context) => {
       const found = statFile(base, requireKey(key));
       return found && { key, size: found.size };
     },
-    list: (prefix, operation) => listFiles(base, prefix, operation),
+    // Whoever pushes has such a memory, and may tidy up.
+    list: (prefix, operation) => listFiles(base, prefix, context.uploads !== undefined, operation),
     read: (key, operation) => readFile(base, requireKey(key), operation),
     async write(key, content, operation) {
       operation.signal.throwIfAborted();
@@ -88,14 +90,14 @@ function statFile(base: Base, key: string): fs.Stats | undefined {
   try {
     found = fs.statSync(join(base.path, key), { throwIfNoEntry: false });
   } catch (error) {
-    if (codeOf(error) !== 'ENOTDIR') throw failure(error, telling('cannot look into', base, key));
+    if (codeOf(error) !== 'ENOTDIR') throw failure(error, telling('cannot look into', base.path, key));
   }
   if (found?.isFile() === true) return found;
   base.check();
   return undefined;
 }
 
-async function* listFiles(base: Base, prefix: string, operation: Operation): AsyncGenerator<Entry> {
+async function* listFiles(base: Base, prefix: string, sweeps: boolean, operation: Operation): AsyncGenerator<Entry> {
   if (!base.check()) return;
   const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   if (folder !== '') requireKey(folder.slice(0, -1));
@@ -106,6 +108,7 @@ async function* listFiles(base: Base, prefix: string, operation: Operation): Asy
     operation.signal.throwIfAborted();
     for (const entry of readFolder(base, next)) {
       const key = `${next}${entry.name}`;
+      if (sweeps) removeLeftOver(join(base.path, key), entry);
       if (!isKey(key) || key.endsWith('.tmp')) continue;
       // Not descending into symlinks keeps the walk finite; DVC makes none here.
       if (entry.isDirectory() && (key.startsWith(prefix) || prefix.startsWith(`${key}/`))) waiting.push(`${key}/`);
@@ -114,6 +117,16 @@ async function* listFiles(base: Base, prefix: string, operation: Operation): Asy
       // A file that was moved here keeps the time of its bytes: the later of both is when it came.
       if (found !== undefined) yield { key, size: found.size, modified: Math.max(found.mtimeMs, found.ctimeMs) };
     }
+  }
+}
+
+/** Best effort: what cannot be removed lies under a name that nobody reads. */
+function removeLeftOver(path: string, entry: fs.Dirent): void {
+  if (!entry.isFile() || !isLeftOver(entry.name, Number.NEGATIVE_INFINITY)) return;
+  try {
+    if (isLeftOver(entry.name, fs.lstatSync(path).mtimeMs)) fs.rmSync(path, { force: true });
+  } catch {
+    // Not ours to remove, or gone already.
   }
 }
 
@@ -129,7 +142,7 @@ function readFolder(base: Base, folder: string): fs.Dirent[] {
 
 async function* readFile(base: Base, key: string, operation: ReadOperation): AsyncGenerator<Uint8Array> {
   operation.signal.throwIfAborted();
-  const tell = telling('cannot read from', base, key);
+  const tell = telling('cannot read from', base.path, key);
   const fd = openForReading(base, key, tell);
   try {
     let at = operation.start ?? 0;
@@ -190,10 +203,9 @@ async function writeFile(
   content: Content,
   operation: TransferOperation,
 ): Promise<void> {
-  const tell = telling('cannot write to', base, key);
+  const tell = telling('cannot write to', base.path, key);
   const folder = key.slice(0, key.lastIndexOf('/') + 1);
-  // The name DVC gives its own temporary files, which every reader of such a directory skips.
-  const temporary = join(base.path, folder, `.${randomBytes(16).toString('base64url')}.tmp`);
+  const temporary = join(base.path, folder, temporaryName());
   const fd = guard(tell, () => openForWriting(base, folders, folder, temporary));
   let open = true;
   try {
@@ -265,51 +277,4 @@ function makeFolder(base: Base, folder: string): void {
       }
     }
   }
-}
-
-/** The whole message for a reason. What it is about comes behind it: in front it would push the reason out of sight. */
-type Tell = (reason: string) => string;
-
-function telling(what: string, base: Base, key: string): Tell {
-  return (reason) => `${what} '${printable(base.path)}': ${reason} ('${key}')`;
-}
-
-function guard<T>(tell: Tell, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw failure(error, tell);
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-type Reason = readonly [code: 'auth' | 'io' | 'full' | 'unavailable', reason: string, hint?: string];
-
-const ask = 'ask whoever owns that directory to let you in';
-const makeRoom = 'make room there, or have the quota raised by whoever owns that disk';
-const reasons: Readonly<Record<string, Reason>> = {
-  EACCES: ['auth', 'permission denied', ask],
-  EPERM: ['auth', 'operation not permitted', ask],
-  EROFS: ['auth', 'read-only file system', 'mount it for writing'],
-  ENOSPC: ['full', 'no space left on device', makeRoom],
-  EDQUOT: ['full', 'disk quota exceeded', makeRoom],
-  EMFILE: ['io', 'too many open files'],
-  ENAMETOOLONG: ['io', 'file name too long'],
-  // What a network file system says while its server is away.
-  EIO: ['unavailable', 'input/output error'],
-  ESTALE: ['unavailable', 'stale file handle'],
-  ENOTCONN: ['unavailable', 'not connected'],
-  EHOSTDOWN: ['unavailable', 'host is down'],
-  ETIMEDOUT: ['unavailable', 'timed out'],
-};
-
-/** Errors of the file system in our words; ours pass unchanged. */
-function failure(error: unknown, tell: Tell): unknown {
-  const code = codeOf(error);
-  if (code === '' || error instanceof HelperError) return error;
-  const [kind, reason, hint] = reasons[code] ?? (['io', code] as const);
-  return new HelperError(kind, tell(reason), { hints: hint === undefined ? [] : [hint], cause: error });
 }
