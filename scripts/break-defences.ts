@@ -9,7 +9,7 @@ import { type Defence, defences } from './defences/list.ts';
 
 const limitMs = 600_000;
 /** Tests that start what is in dist/, which has to be built anew. */
-const startsHelper = /^(?:security|e2e|remote-helper|credential-helper)\//;
+const startsHelper = /^(?:security|e2e|remote-helper|credential-helper|cli)\//;
 const top = mkdtempSync(join(tmpdir(), 'dvcexp-defences-'));
 const [part = ''] = process.argv.slice(2);
 

@@ -119,15 +119,15 @@ export const defences: readonly Defence[] = [
   {
     name: 'paths of listings stay in their directory',
     file: 'src/dvc/listing.ts',
-    find: "return climbs.test(relpath) || gitFolder.test(relpath.replace(ignoredByHfs, ''));",
-    replace: "return gitFolder.test(relpath.replace(ignoredByHfs, ''));",
+    find: 'return climbs.test(relpath) || gitFolder.test(asHfsReads(relpath));',
+    replace: 'return gitFolder.test(asHfsReads(relpath));',
     tests: ['security/lies.test.ts'],
     only: 'a listing of a path outside',
   },
   {
     name: "paths of listings are not Git's own folder",
     file: 'src/dvc/listing.ts',
-    find: "return climbs.test(relpath) || gitFolder.test(relpath.replace(ignoredByHfs, ''));",
+    find: 'return climbs.test(relpath) || gitFolder.test(asHfsReads(relpath));',
     replace: 'return climbs.test(relpath);',
     tests: ['dvc/listing.test.ts'],
   },
@@ -350,6 +350,7 @@ export const defences: readonly Defence[] = [
     find: "if (refLine.test(line.toString('latin1'))) return line;",
     replace: 'if (line.length > 0 || refLine.test("")) return line;',
     tests: ['remote-helper/hostile.test.ts'],
+    only: 'a list of refs cannot say more',
   },
   {
     name: 'an unknown host key is refused',
@@ -646,6 +647,7 @@ export const defences: readonly Defence[] = [
     find: 'const refName = /^[!-~\\x80-\\xff]+$/;',
     replace: 'const refName = /^.+$/s;',
     tests: ['remote-helper/hostile.test.ts'],
+    only: 'a push is of full names',
   },
   {
     name: 'a host is all that was written for one',
@@ -653,5 +655,19 @@ export const defences: readonly Defence[] = [
     find: 'if (/[/\\\\?#@%\\s]/.test(name)) return encode(name);',
     replace: '',
     tests: ['security/questions.test.ts'],
+  },
+  {
+    name: 'no output is put through a link of the work tree',
+    file: 'src/checkout/folders.ts',
+    find: 'if (stat.isSymbolicLink()) return',
+    replace: 'if (stat.isFile()) return',
+    tests: ['checkout/folders.test.ts'],
+  },
+  {
+    name: "no output is put into Git's own folder, or DVC's",
+    file: 'src/checkout/folders.ts',
+    find: 'return isUnsafe(path) || dvcFolder.test(asHfsReads(path));',
+    replace: 'return isUnsafe(asHfsReads(path)) && dvcFolder.test(path);',
+    tests: ['checkout/folders.test.ts'],
   },
 ];

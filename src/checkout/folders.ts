@@ -1,6 +1,6 @@
 import { lstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { isUnsafe } from '../dvc/listing.ts';
+import { asHfsReads, isUnsafe } from '../dvc/listing.ts';
 
 /** The way from the top of the work tree to a file, looked at once for each folder. */
 export interface Folders {
@@ -22,7 +22,7 @@ const dvcFolder = /(?:^|\/)(?:\.dvc|dvc~\d)[ .]*(?:\/|$)/i;
 
 /** True for a path that no output may have: one that leaves the work tree, or is Git's or DVC's own. */
 export function isReserved(path: string): boolean {
-  return isUnsafe(path) || dvcFolder.test(path);
+  return isUnsafe(path) || dvcFolder.test(asHfsReads(path));
 }
 
 /** @param top of the work tree, absolute */

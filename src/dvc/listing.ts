@@ -124,5 +124,10 @@ const ignoredByHfs = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g;
  * Names that are merely impossible on some systems (`a:b`, a trailing dot) are fine: people have such files.
  */
 export function isUnsafe(relpath: string): boolean {
-  return climbs.test(relpath) || gitFolder.test(relpath.replace(ignoredByHfs, ''));
+  return climbs.test(relpath) || gitFolder.test(asHfsReads(relpath));
+}
+
+/** Without the characters that a file system of macOS passes over: with them a name is no other one. */
+export function asHfsReads(path: string): string {
+  return path.replace(ignoredByHfs, '');
 }

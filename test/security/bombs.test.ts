@@ -8,7 +8,7 @@ const mostMs = 1_000;
 /** Together. */
 const mostMib = 200;
 /** Nothing is wrong with these, or they are passed over as no listing: the parser only has to end. */
-const taken = /prototype|that do not end|slashes|blanks|20,000/;
+const taken = /prototype|that do not end|slashes|blanks|20,000 keys/;
 
 /** What is printed until the process ends, or is ended. */
 function setOff(): Promise<readonly Burst[]> {
