@@ -187,7 +187,7 @@ function splitKey(line: string): { readonly key: string; readonly value: string 
   if (colon < 0) return undefined;
   const key = line.slice(0, colon);
   // Beyond 1,024 characters YAML wants the explicit form of a key.
-  if (indicator.test(key) || key.includes(' #') || key.endsWith(' ') || key === '<<' || key.length > 1000)
+  if (indicator.test(key) || key.includes(' #') || key.endsWith(' ') || key === '<<' || key === '' || key.length > 1000)
     throw new NotUnderstood();
   return { key: formatKey(key, true), value: line.slice(colon + 1).trimStart() };
 }

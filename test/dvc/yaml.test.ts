@@ -119,6 +119,7 @@ describe('the fast path', () => {
       'a:\tb',
       'a: b\r\n',
       "a: 'b",
+      ': b',
       'a: b: c',
       '- a\nb: c',
       'text',

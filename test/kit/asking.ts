@@ -17,6 +17,8 @@ export interface Asking {
   /** What the helper keeps from now on, as URLs. */
   keep(...urls: string[]): void;
   kept(): string;
+  /** Forgets questions. */
+  forget(): void;
   /** Forgets questions, lines, answers and what is kept. */
   reset(): void;
   /** As one process has it. */
@@ -45,6 +47,7 @@ export function openAsking(world: World): Asking {
     answers: (...words) => write(answers, words),
     keep: (...urls) => write(store, urls),
     kept: () => read(store),
+    forget: () => rmSync(prompts ?? '', { force: true }),
     reset() {
       for (const path of [prompts, store]) rmSync(path ?? '', { force: true });
       write(answers, []);
