@@ -15,7 +15,7 @@ __git_dvcexp_remote_experiments ()
 
 _git_dvcexp ()
 {
-	local verbs="push pull list show status branch rename remove fetch checkout fsck gc setup doctor trust credential with-credentials completion help"
+	local verbs="push pull list show status branch rename remove fetch checkout add fsck gc setup doctor trust credential with-credentials completion help"
 	local selecting="--rev --num --all-commits"
 	local moving="--remote --jobs --quiet --verbose"
 	local verb i="${__git_cmd_idx:-1}"
@@ -85,6 +85,9 @@ _git_dvcexp ()
 		;;
 	checkout,--*)
 		__gitcomp "--force --relink --allow-missing --summary --quiet --verbose --json"
+		;;
+	add,--*)
+		__gitcomp "--quiet"
 		;;
 	fsck,--*)
 		__gitcomp "$moving --storage --sample --seed --repair --json"

@@ -44,7 +44,7 @@ function __git_dvcexp_remotes
     command git remote 2>/dev/null
 end
 
-set -l verbs push pull list ls show status branch rename remove rm fetch checkout fsck gc setup doctor trust credential with-credentials completion help
+set -l verbs push pull list ls show status branch rename remove rm fetch checkout add fsck gc setup doctor trust credential with-credentials completion help
 set -l verb "__fish_seen_subcommand_from"
 complete -c git-dvcexp -f
 complete -c git-dvcexp -s C -x -a '(__fish_complete_directories)' -d 'Change to this directory first'
@@ -60,6 +60,7 @@ complete -c git-dvcexp -n "not $verb $verbs" -a rename -d 'Give an experiment an
 complete -c git-dvcexp -n "not $verb $verbs" -a remove -d 'Remove experiments'
 complete -c git-dvcexp -n "not $verb $verbs" -a fetch -d 'Bring the data of commits into the cache'
 complete -c git-dvcexp -n "not $verb $verbs" -a checkout -d 'Put the data of the work tree in place'
+complete -c git-dvcexp -n "not $verb $verbs" -a add -d 'Have DVC track files and directories'
 complete -c git-dvcexp -n "not $verb $verbs" -a fsck -d 'Check cache and storage, and repair them'
 complete -c git-dvcexp -n "not $verb $verbs" -a gc -d 'Remove objects that no commit needs'
 complete -c git-dvcexp -n "not $verb $verbs" -a setup -d 'Have git push and git fetch carry DVC data along'
@@ -123,10 +124,10 @@ complete -c git-dvcexp -n "$verb checkout" -s f -l force -d 'Also replace files 
 complete -c git-dvcexp -n "$verb checkout" -l relink -d 'Make links and copies anew'
 complete -c git-dvcexp -n "$verb checkout" -l allow-missing -d 'What is missing is no failure'
 complete -c git-dvcexp -n "$verb checkout" -l summary -d 'Print numbers of files alone'
-complete -c git-dvcexp -n "$verb checkout" -s q -l quiet -d 'Print errors only'
+complete -c git-dvcexp -n "$verb checkout add" -s q -l quiet -d 'Print errors only'
 complete -c git-dvcexp -n "$verb checkout" -s v -l verbose -d 'Print more'
 complete -c git-dvcexp -n "$verb checkout" -l json -d 'Print JSON'
-complete -c git-dvcexp -n "$verb checkout" -F
+complete -c git-dvcexp -n "$verb checkout add" -F
 complete -c git-dvcexp -n "$verb setup" -l experiments -d 'Also show experiments'
 complete -c git-dvcexp -n "$verb setup" -l credential-helper -d 'Answer for passwords of HTTPS remotes'
 complete -c git-dvcexp -n "$verb setup" -l checkout -d 'Hooks that put data in place'

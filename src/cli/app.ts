@@ -11,7 +11,7 @@ import { openManual } from './help.ts';
 import type { CommonOptions, Verb } from './verb.ts';
 import { listVerb, statusVerb } from './verbs/listing.ts';
 import { branchVerb, removeVerb, renameVerb } from './verbs/naming.ts';
-import { checkoutVerb } from './verbs/placing.ts';
+import { addVerb, checkoutVerb } from './verbs/placing.ts';
 import { completionVerb, doctorVerb, fetchVerb, setupVerb, trustVerb } from './verbs/repository.ts';
 import { credentialVerb, withCredentialsVerb } from './verbs/secrets.ts';
 import { pullVerb, pushVerb } from './verbs/sharing.ts';
@@ -31,6 +31,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   remove: removeVerb,
   fetch: fetchVerb,
   checkout: checkoutVerb,
+  add: addVerb,
   fsck: fsckVerb,
   gc: gcVerb,
   setup: setupVerb,

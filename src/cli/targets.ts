@@ -22,21 +22,23 @@ export function whereabouts({ location: { workTree } }: CommandRepository, { cwd
 
 /** Outputs as words mean them from the current folder. Throws `usage` for a path outside of the repository. */
 export function targetsOf(words: readonly string[], repository: CommandRepository, context: CommandContext): Targets {
-  const { folder } = whereabouts(repository, context);
-  const top = repository.location.workTree;
-  const located = words.map((word) => {
-    const path =
-      top === undefined
-        ? posix.normalize(word).replace(/\/$/, '')
-        : relative(realOf(top), resolve(realOf(context.cwd), word))
-            .split(sep)
-            .join('/');
-    if (path === '..' || path.startsWith('../') || isAbsolute(path) || word === '') {
-      throw new HelperError('usage', `'${printable(word)}' is outside of the repository`);
-    }
-    return { word, path: path === '.' ? '' : path };
-  });
-  return openTargets(located, folder);
+  const located = words.map((word) => ({ word, path: locate(word, repository, context) }));
+  return openTargets(located, whereabouts(repository, context).folder);
+}
+
+/** A path as somebody typed it, from the top of the repository; '' for the top itself. Throws `usage` for one outside. */
+export function locate(word: string, { location }: CommandRepository, { cwd }: CommandContext): string {
+  const top = location.workTree;
+  const path =
+    top === undefined
+      ? posix.normalize(word).replace(/\/$/, '')
+      : relative(realOf(top), resolve(realOf(cwd), word))
+          .split(sep)
+          .join('/');
+  if (path === '..' || path.startsWith('../') || isAbsolute(path) || word === '') {
+    throw new HelperError('usage', `'${printable(word)}' is outside of the repository`);
+  }
+  return path === '.' ? '' : path;
 }
 
 function realOf(path: string): string {

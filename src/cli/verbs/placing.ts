@@ -39,3 +39,23 @@ export const checkoutVerb: Verb = (parser, run) =>
         return await checkoutCommand(options, context, operation);
       }),
   );
+
+export const addVerb: Verb = (parser, run) =>
+  parser.command(
+    'add <path..>',
+    'Have DVC track files and directories: data into the cache, and .dvc files as DVC writes them',
+    (command) =>
+      command
+        .positional('path', {
+          type: 'string',
+          array: true,
+          demandOption: true,
+          describe: 'files and directories; what is in a tracked directory stands for all of it',
+        })
+        .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'print errors only' }),
+    (options) =>
+      run(options, async (context, operation) => {
+        const { addCommand } = await import('../add.ts');
+        return await addCommand(options, context, operation);
+      }),
+  );
