@@ -7,6 +7,7 @@ import { spec } from 'node:test/reporters';
 
 /** Folder of test/ → tier; every other folder belongs to `unit`. */
 const tiers: Record<string, readonly string[]> = {
+  e2e: ['demo', 'e2e'],
   git: ['differential'],
   storage: ['servers'],
   security: ['security'],

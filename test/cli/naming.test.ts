@@ -1,27 +1,33 @@
 // `git dvcexp branch`, `remove` and `rename`: real Git, here and on a Git remote.
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { addExperiment, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
 import { writeHook } from '../kit/git-servers.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
 import { companion } from './companion.ts';
 
 let world: World;
+let template: Team;
 let team: Team;
 let cnn: string;
 let zips: string;
+let copies = 0;
 
-beforeEach(async () => {
+before(async () => {
   world = openWorld();
-  team = createTeam(world, 'team');
-  trackAndCommit(team, 'data', 'data');
+  template = createTeam(world, 'template');
+  trackAndCommit(template, 'data', 'data');
   [cnn, zips] = ['cnn-32', '0007'].map((name) =>
-    addExperiment(world, team, name, () => track(team.alice, 'model.bin', `model of ${name}`)),
+    addExperiment(world, template, name, () => track(template.alice, 'model.bin', `model of ${name}`)),
   ) as [string, string];
-  assert.equal((await team.push('main', `${cnn}:${cnn}`, `${zips}:${zips}`)).code, 0);
-  world.git(team.alice, 'config', '--unset', 'remote.origin.vcs');
+  assert.equal((await template.push('main', `${cnn}:${cnn}`, `${zips}:${zips}`)).code, 0);
+  world.git(template.alice, 'config', '--unset', 'remote.origin.vcs');
 });
-afterEach(() => world.remove());
+after(() => world.remove());
+beforeEach(() => {
+  copies += 1;
+  team = copyTeam(world, template, `team-${copies}`);
+});
 
 const id = (ref: string, at = team.alice): string => world.git(at, 'rev-parse', ref);
 const short = (ref: string): string => id(ref).slice(0, 7);

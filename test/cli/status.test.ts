@@ -1,26 +1,32 @@
 // `git dvcexp status`: what is missing where, and what the exit code says.
 import assert from 'node:assert/strict';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, test } from 'node:test';
-import { addExperiment, createTeam, insides, snapshot, type Team, trackAndCommit } from '../e2e/team.ts';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { addExperiment, copyTeam, createTeam, insides, snapshot, type Team, trackAndCommit } from '../e2e/team.ts';
 import { openWorld, type Ran, track, type World } from '../kit/world.ts';
 import { companion } from './companion.ts';
 
 let world: World;
+let template: Team;
 let team: Team;
 let cnn: string;
 let zips: string;
+let copies = 0;
 
-beforeEach(async () => {
+before(async () => {
   world = openWorld();
-  team = createTeam(world, 'team');
-  trackAndCommit(team, 'data', { 'a.txt': 'aaaa', 'sub/b.txt': 'bb' });
+  template = createTeam(world, 'template');
+  trackAndCommit(template, 'data', { 'a.txt': 'aaaa', 'sub/b.txt': 'bb' });
   [cnn, zips] = ['cnn-32', 'quare-zips'].map((name) =>
-    addExperiment(world, team, name, () => track(team.alice, 'model.bin', `model of ${name}`)),
+    addExperiment(world, template, name, () => track(template.alice, 'model.bin', `model of ${name}`)),
   ) as [string, string];
-  assert.equal((await team.push('main', `${cnn}:${cnn}`)).code, 0);
+  assert.equal((await template.push('main', `${cnn}:${cnn}`)).code, 0);
 });
-afterEach(() => world.remove());
+after(() => world.remove());
+beforeEach(() => {
+  copies += 1;
+  team = copyTeam(world, template, `team-${copies}`);
+});
 
 const id = (ref: string): string => world.git(team.alice, 'rev-parse', ref);
 const short = (ref: string): string => id(ref).slice(0, 7);

@@ -43,7 +43,9 @@ export interface World {
 
 export function openWorld(extra: NodeJS.ProcessEnv = {}): World {
   const directory = mkdtempSync(join(tmpdir(), 'dvcexp-world-'));
-  mkdirSync(join(directory, 'home'));
+  // Git's own template has a dozen sample hooks, which every repository of every test would be made and copied with.
+  for (const folder of ['info', 'hooks'])
+    mkdirSync(join(directory, 'home', '.git-template', folder), { recursive: true });
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:GIT_|DVC|AWS_|AZURE_|XDG_)/.test(name));
   const env: NodeJS.ProcessEnv = {
     ...Object.fromEntries(inherited),
@@ -51,6 +53,7 @@ export function openWorld(extra: NodeJS.ProcessEnv = {}): World {
     PATH: `${join(top, 'bin')}${delimiter}${process.env.PATH}`,
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_TERMINAL_PROMPT: '0',
+    GIT_TEMPLATE_DIR: join(directory, 'home', '.git-template'),
     GIT_AUTHOR_NAME: 'Ada',
     GIT_AUTHOR_EMAIL: 'ada@example.com',
     GIT_COMMITTER_NAME: 'Ada',

@@ -12,11 +12,11 @@ import {
 } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import { companion, program } from '../cli/companion.ts';
 import { writeHook } from '../kit/git-servers.ts';
 import { runOf } from '../kit/run.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
-import { companion, program } from './companion.ts';
+import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from './team.ts';
 
 let world: World;
 let template: Team;

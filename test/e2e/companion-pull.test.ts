@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from '../e2e/team.ts';
+import { companion, program } from '../cli/companion.ts';
 import { runOf } from '../kit/run.ts';
 import { objectsIn, openWorld, type Ran, track, type World } from '../kit/world.ts';
-import { companion, program } from './companion.ts';
+import { addExperiment, copyTeam, createTeam, insides, type Team, trackAndCommit } from './team.ts';
 
 let world: World;
 let template: Team;
