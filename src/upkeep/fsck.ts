@@ -9,6 +9,7 @@ import { type CheckTools, checkWholeCache } from './check-cache.ts';
 import { type CheckedShare, checkShare } from './check-share.ts';
 import { everyCommit, type GitOptions } from './commits.ts';
 import type { Checked, Fault, FsckReport } from './fault.ts';
+import { headOf } from './keep.ts';
 import { type Located, locate } from './locate.ts';
 import { type NamedCommit, type Needs, needsOf } from './needs.ts';
 import { cachesOf, defaultStorages, projectsHere } from './projects-here.ts';
@@ -60,7 +61,7 @@ export async function fsck(
         : await checkCommits(commits, request, session, tools, operation);
     const { caches, storages, leftovers, problems } = findings;
     const faults = request.repair
-      ? await repair(findings.found, context, session, operation)
+      ? await repair(findings.found, commits, context, session, operation)
       : findings.found.map(({ fault }) => fault);
     let writable = 0;
     for (const { cache, objects } of findings.writable) {
@@ -223,12 +224,13 @@ function distinct(found: readonly Found[]): readonly Found[] {
 
 async function repair(
   found: readonly Found[],
+  named: readonly NamedCommit[] | undefined,
   context: DataMoverContext,
   session: Session,
   operation: Operation,
 ): Promise<readonly Fault[]> {
   if (found.length === 0) return [];
-  const commits = [...new Set(found.flatMap(({ fault }) => fault.commit?.id ?? []))];
+  const commits = named?.map(({ id }) => id) ?? (await headOf(session));
   if (!found.some(({ fault }) => fault.side === 'storage')) {
     return repairAll(found, session, { direction: 'fetch', commits }, operation);
   }

@@ -12,7 +12,7 @@ import { type DataMoverContext, openSession, type Session, type Way } from '../t
 import { markLive } from '../transfer/live.ts';
 import { placeOf } from '../transfer/storage-place.ts';
 import type { GitOptions } from './commits.ts';
-import { fingerprint, keepOf } from './keep.ts';
+import { fingerprint, headOf, keepOf } from './keep.ts';
 import { cachesOf, type ProjectHere, projectsHere, storagesNamed } from './projects-here.ts';
 import { requireQuiet } from './quiet.ts';
 import { rootsOf, worktreesOf } from './roots.ts';
@@ -91,7 +91,7 @@ export async function gc(
     if (request.yes) await quiet();
     let known = await needsOfAll(all, request, operation);
     for (const cache of caches) targets.push(cacheTarget(cache));
-    for (const storage of storages) targets.push(await openTarget(storage, own, sweeping, known.roots));
+    for (const storage of storages) targets.push(await openTarget(storage, own, sweeping));
     let stock = await stockOfAll(targets, known.needed, request, operation);
     if (request.yes) {
       // Somebody may have pushed or committed while all this was read.
@@ -207,12 +207,8 @@ async function requireAllQuiet(
   );
 }
 
-async function openTarget(
-  config: StorageConfig,
-  own: Session,
-  sweeping: Session,
-  commits: readonly GitOid[],
-): Promise<Target> {
+async function openTarget(config: StorageConfig, own: Session, sweeping: Session): Promise<Target> {
+  const commits = await headOf(own);
   const reading: Way = { direction: 'fetch', commits };
   const tools = await own.toolsFor({ storage: config }, reading);
   const storage = await tools.open();

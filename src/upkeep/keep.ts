@@ -65,8 +65,17 @@ export async function keepOf(roots: Roots, session: Session, git: GitOptions, op
     meter.finish(whole);
   }
   for (const path of await worktreesOf(git, session.location.workTree)) await addWorktree(path, draft, session, git);
-  await addFiles(draft, session, roots.commits, operation);
+  await addFiles(draft, session, await headOf(session), operation);
   return draft;
+}
+
+/**
+ * Whose storage remotes count as known where this clone has met none: what is checked out. Somewhere in a history any place
+ * may be named.
+ */
+export async function headOf({ repository }: Session): Promise<readonly GitOid[]> {
+  const head = await repository.resolve('HEAD');
+  return head === undefined ? [] : [head];
 }
 
 async function addCommit(commit: GitOid, draft: Draft, { projects }: Session): Promise<void> {
