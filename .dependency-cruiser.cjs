@@ -36,7 +36,7 @@ module.exports = {
     may('remote-helper', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
     may('experiments', 'model', 'report', 'git'),
     may('table', 'model', 'report', 'dvc', 'git', 'experiments'),
-    may('checkout', 'model', 'dvc'),
+    may('checkout', 'model', 'report', 'dvc'),
     may('upkeep', 'model', 'report', 'dvc', 'git', 'storage', 'transfer'),
     may(
       'cli',
