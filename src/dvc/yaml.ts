@@ -49,21 +49,8 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-/** Of brackets that are open at a time: the full parser takes minutes to find out that there are too many. */
-const mostOpen = 1000;
-
-function isTooDeep(text: string): boolean {
-  let open = 0;
-  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
-    open = bracket === '[' || bracket === '{' ? open + 1 : Math.max(0, open - 1);
-    if (open > mostOpen) return true;
-  }
-  return false;
-}
-
 /** The whole of YAML, slowly: what parseBlockYaml gives up on. */
 export function parseAnyYaml(text: string): Yaml {
-  if (isTooDeep(text)) throw new HelperError('corrupt', 'nested too deeply');
   const lines = new LineCounter();
   requireModest(text);
   let document: ReturnType<typeof parseDocument>;

@@ -45,6 +45,16 @@ describe('documentation', () => {
     }
   });
 
+  it('docs/storage.md names tests that are there', () => {
+    const text = readFileSync('docs/storage.md', 'utf8').replace(/\n\s*/g, ' ');
+    const named = [...text.matchAll(/`([\w-]+)` "([^"]+)"/g)];
+    assert.ok(named.length > 40, String(named.length));
+    for (const [, file = '', title = ''] of named) {
+      const path = file === 'faults' ? 'test/conformance/faults.ts' : `test/servers/${file}.test.ts`;
+      assert.ok(readFileSync(path, 'utf8').includes(title), `"${title}" in ${path}`);
+    }
+  });
+
   it('links only to what is there', () => {
     const dead = pages.flatMap((page) =>
       [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)]

@@ -273,6 +273,6 @@ test('who pays: the quota project of the file or the environment, and a bucket t
   const quota = { error: { code: 403, message: 'no more today', errors: [{ reason: 'dailyLimitExceeded' }] } };
   stage.proxy.rules = [{ match: /./, status: 403, body: JSON.stringify(quota) }];
   await using(openGs(behindProxy(), { credentialpath: payer }), (storage) =>
-    refuses(storage, 'config', /a quota of the project is used up \(no more today\)/),
+    refuses(storage, 'unavailable', /may ask for in a day is used up \(no more today\)[\s\S]*try again tomorrow/),
   );
 });

@@ -9,8 +9,9 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { noise } from '../conformance/storage.ts';
 import { startGit, until } from '../e2e/interrupted.ts';
 import { addExperiment, copyTeam, createTeam, isPartial, strangersIn, type Team, trackAndCommit } from '../e2e/team.ts';
+import { account, connectionString, container, startAzurite } from '../kit/azurite.ts';
 import { bucket as gsBucket, startFakeGcs } from '../kit/fake-gcs.ts';
-import { type FaultProxy, openFaultProxy, type Rule } from '../kit/fault-proxy.ts';
+import { behindFaultProxy, type FaultProxy, openFaultProxy, type Rule } from '../kit/fault-proxy.ts';
 import { makeKey, makeSshHome, openSpoiler, type Spoiler, startSftpServer } from '../kit/sshd.ts';
 import { password, startNginx, startWsgidav, user } from '../kit/web-servers.ts';
 import { admin, bucket, startWeed } from '../kit/weed.ts';
@@ -100,6 +101,21 @@ async function onGs(): Promise<Ground> {
   };
 }
 
+async function onAzure(): Promise<Ground> {
+  const { proxy, close } = await behindFaultProxy(startAzurite());
+  const connection = connectionString(`http://127.0.0.1:${proxy.port}/${account}`);
+  return {
+    // Two ranges of 16 MiB come.
+    ...behindProxy(proxy, () => [
+      { match: isObject, times: 2 },
+      { match: isObject, hang: true },
+    ]),
+    config: (place) => `url = azure://${container}/${place}\n    connection_string = ${connection}`,
+    env: {},
+    close,
+  };
+}
+
 async function onWeb(kind: 'http' | 'webdav'): Promise<Ground> {
   const server = kind === 'http' ? await startNginx({ dav: true }) : await startWsgidav();
   const proxy = await openFaultProxy(server);
@@ -151,6 +167,7 @@ after(() => world?.remove());
 for (const [kind, open] of [
   ['S3', onS3],
   ['GCS', onGs],
+  ['Azure', onAzure],
   ['HTTP', () => onWeb('http')],
   ['WebDAV', () => onWeb('webdav')],
   ['SSH', onSsh],

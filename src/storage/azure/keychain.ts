@@ -1,6 +1,6 @@
 import { conceal } from '../../report/conceal.ts';
 import { trace } from '../../report/trace.ts';
-import { unlessAborted } from '../wire/unless-aborted.ts';
+import { keepRenewed } from '../wire/renewal.ts';
 import type { Account, Identity } from './credentials.ts';
 
 /** A way to access tokens. */
@@ -27,48 +27,22 @@ export interface Keychain {
   renew(used: Identity, signal: AbortSignal): Promise<boolean>;
 }
 
-// Renewed this long before the end, so that no request is under way when it comes.
-const marginMs = 5 * 60_000;
-
 /** @param find the source of tokens, asked again only after it failed; not at all where the account needs none */
 export function openKeychain({ identity }: Account, find: () => Promise<TokenSource>): Keychain {
   if (identity !== undefined) return { get: async () => identity, renew: async () => false };
   let source: TokenSource | undefined;
-  let current: { readonly identity: Identity; readonly expiresMs: number } | undefined;
-  let renewal: Promise<Identity> | undefined;
-
-  const acquire = async (): Promise<Identity> => {
+  const tokens = keepRenewed<Identity>(async () => {
     source ??= await find();
     const { name, hints, fetch } = source;
     const { text, expiresMs } = await fetch();
     conceal(text);
     trace(() => `storage: an access token from ${name}`);
-    const identity: Identity = { proof: { kind: 'token', token: text }, source: name, hints, from: 'ambient' };
-    current = { identity, expiresMs };
-    return current.identity;
-  };
-  /** One at a time, whoever asks. */
-  const refresh = (signal: AbortSignal): Promise<Identity> => {
-    renewal ??= acquire().finally(() => {
-      renewal = undefined;
-    });
-    return unlessAborted(renewal, signal);
-  };
+    return { value: { proof: { kind: 'token', token: text }, source: name, hints, from: 'ambient' }, expiresMs };
+  });
   return {
-    async get(signal) {
-      if (current !== undefined && current.expiresMs - Date.now() > marginMs) return current.identity;
-      const old = current;
-      try {
-        return await refresh(signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (old !== undefined && old.expiresMs > Date.now()) return old.identity;
-        throw error;
-      }
-    },
+    get: tokens.get,
     async renew(used, signal) {
-      if (current?.identity === used) await refresh(signal);
-      const { proof } = current?.identity ?? used;
+      const { proof } = await tokens.replace(used, signal);
       return proof.kind === 'token' && used.proof.kind === 'token' && proof.token !== used.proof.token;
     },
   };

@@ -1,7 +1,7 @@
 import { HelperError } from '../../model/error.ts';
 import { conceal } from '../../report/conceal.ts';
 import { trace } from '../../report/trace.ts';
-import { unlessAborted } from '../wire/unless-aborted.ts';
+import { keepRenewed } from '../wire/renewal.ts';
 import type { AccessToken } from './exchange.ts';
 
 /** Where access tokens come from, once it is known. */
@@ -32,55 +32,22 @@ export interface Keychain {
   renew(used: Identity, signal: AbortSignal): Promise<boolean>;
 }
 
-// Renewed this long before the end, so that no request is under way when it comes, or when most of its life is over.
-const marginMs = 5 * 60_000;
-const mostOfLife = 0.8;
-
 /** @param find asked again only after it failed */
 export function openKeychain(find: () => Promise<TokenSource>): Keychain {
-  let source: Promise<TokenSource> | undefined;
-  let current: Identity | undefined;
-  let renewMs = Number.POSITIVE_INFINITY;
-  let renewal: Promise<Identity> | undefined;
-
-  const acquire = async (): Promise<Identity> => {
-    source ??= find();
-    const found = await source.catch((error: unknown) => {
-      source = undefined;
-      throw error;
-    });
-    const token = await fetchToken(found);
+  let source: TokenSource | undefined;
+  const tokens = keepRenewed<Identity>(async () => {
+    source ??= await find();
+    const { name } = source;
+    const token = await fetchToken(source);
     conceal(token?.text);
-    if (token !== undefined) trace(() => `storage: an access token from ${found.name}`);
-    const [nowMs, endMs] = [Date.now(), token?.expiresMs ?? Number.POSITIVE_INFINITY];
-    renewMs = Math.max(endMs - marginMs, nowMs + (endMs - nowMs) * mostOfLife);
-    current = { token, source: found };
-    return current;
-  };
-  /** One at a time, whoever asks. */
-  const refresh = (): Promise<Identity> => {
-    renewal ??= acquire().finally(() => {
-      renewal = undefined;
-    });
-    return renewal;
-  };
+    if (token !== undefined) trace(() => `storage: an access token from ${name}`);
+    return { value: { token, source }, expiresMs: token?.expiresMs ?? Number.POSITIVE_INFINITY };
+  });
   return {
-    async get(signal) {
-      const now = current;
-      if (now === undefined) return unlessAborted(refresh(), signal);
-      if (Date.now() < renewMs) return now;
-      try {
-        return await unlessAborted(refresh(), signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        if ((now.token?.expiresMs ?? 0) > Date.now()) return now;
-        throw error;
-      }
-    },
+    get: tokens.get,
     async renew(used, signal) {
       if (used.token === undefined) return false;
-      if (current === used) await unlessAborted(refresh(), signal);
-      return current?.token?.text !== used.token.text;
+      return (await tokens.replace(used, signal)).token?.text !== used.token.text;
     },
   };
 }
