@@ -1,5 +1,5 @@
 // Takes one defence after the other out of a copy of the project, and sees whether a test notices. Exits with 1 when one
-// is not missed. `npm run defences` for all, with a part of a name for some.
+// is not missed. `npm run defences` for all, with parts of names for some.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ const limitMs = 600_000;
 /** Tests that start what is in dist/, which has to be built anew. */
 const startsHelper = /^(?:security|e2e|remote-helper|credential-helper|cli)\//;
 const top = mkdtempSync(join(tmpdir(), 'dvcexp-defences-'));
-const [part = ''] = process.argv.slice(2);
+const parts = process.argv.slice(2);
 
 function copyProject(): void {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -69,7 +69,9 @@ function tryWithout(defence: Defence): string | undefined {
 copyProject();
 let unnoticed = 0;
 try {
-  for (const defence of defences.filter(({ name }) => name.includes(part))) {
+  for (const defence of defences.filter(
+    ({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)),
+  )) {
     const began = Date.now();
     let verdict: string;
     try {

@@ -643,9 +643,9 @@ export const defences: readonly Defence[] = [
   },
   {
     name: 'a push is of full names, one word each',
-    file: 'src/git/receive-pack.ts',
-    find: 'const refName = /^[!-~\\x80-\\xff]+$/;',
-    replace: 'const refName = /^.+$/s;',
+    file: 'src/remote-helper/push.ts',
+    find: "!/^refs\\/[!-~\\x80-\\xff]+$/.test(name.toString('latin1'))",
+    replace: 'name.length === 0',
     tests: ['remote-helper/hostile.test.ts'],
     only: 'a push is of full names',
   },

@@ -189,6 +189,17 @@ test('a process that was killed leaves what it had to the next', async () => {
   assert.deepEqual(beside(object), [object.id.slice(2)]);
 });
 
+test('so does one whose number another process has by now', async () => {
+  const object = objectOf(big);
+  const folder = dirname(open().path(object));
+  const name = await breakOff(object, big, 16 * mib);
+  const reused = name.replace(/-\d+-\d+\./, `-${process.ppid}-1.`);
+  assert.notEqual(reused, name);
+  renameSync(join(folder, name), join(folder, reused));
+  assert.ok(((await arrives(object, big)) ?? 0) > 15 * mib);
+  assert.deepEqual(beside(object), [object.id.slice(2)]);
+});
+
 test('two processes at once have each a file of its own', async () => {
   const object = objectOf(big);
   const child = await elsewhere(object, 16 * mib);
