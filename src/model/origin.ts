@@ -71,7 +71,8 @@ function asciiName(name: string): string {
 
 /** False for what no host can be called, as it came from somebody's text. */
 export function isPossibleHost({ host }: Pick<Origin, 'host'>): boolean {
-  return /^[\w.-]{1,253}(?::\d+)?$/.test(host) || isIP(nameIn(host)) === 6;
+  const isName = /^[\w-]+(?:\.[\w-]+)*(?::\d+)?$/.test(host) && nameIn(host).length <= 253;
+  return isName || isIP(nameIn(host)) === 6;
 }
 
 /** The name or address in `host` or `host:port`, without brackets. */

@@ -104,7 +104,7 @@ function complainOfOrigin(origin: Origin): string | undefined {
 
 /** True where the secret stands before the host of a URL, as it is meant to. */
 const isUserInformation = (text: string): boolean =>
-  new RegExp(`^[a-z][a-z0-9+.-]*://[^/?#]*:${secret}@[^/?#@]*(?:[/?#]|$)`, 'i').test(text) &&
+  new RegExp(`^[a-z][a-z0-9+.-]*://[^/?#\\\\]*:${secret}@[^/?#@]*(?:[/?#]|$)`, 'i').test(text) &&
   text.split(secret).length === 2;
 
 const storage: Campaign = {
@@ -142,7 +142,9 @@ const storage: Campaign = {
     if (found instanceof HelperError) {
       const said = [found.message, ...found.hints].join('\n');
       if (!inOption && text === usual && env.AWS_ENDPOINT_URL === undefined) return `refused an honest URL: ${said}`;
-      return said.includes(secret) && (isUserInformation(text) || inOption) ? `tells the password: ${said}` : undefined;
+      return said.includes(secret) && (isUserInformation(text) || (inOption && !text.includes(secret)))
+        ? `tells the password: ${said}`
+        : undefined;
     }
     if (originUrl(found).includes(secret) && isUserInformation(text))
       return `a place with a password: ${originUrl(found)}`;

@@ -47,6 +47,8 @@ test('a port that is not said is the own one, and what can be no host is told ap
     'a@b',
     'a%2eb',
     '.',
+    'a..',
+    'a..b',
     '"s.example',
     'a b',
     '[x:y]',

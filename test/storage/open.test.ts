@@ -25,6 +25,7 @@ test('URLs that name no place are a mistake in the configuration', async () => {
   }
   for (const url of ['http://./x', 'https://"s.example/x'])
     await assert.rejects(open('http', url), failsWith('config', /can be no host/), url);
+  await assert.rejects(open('http', 'http://good.example\\@evil.example/x'), failsWith('config', /names no server/));
   await assert.rejects(open('s3', ''), failsWith('config', /has no URL/));
   await assert.rejects(open('local', ''), failsWith('config', /has no URL/));
 });

@@ -80,7 +80,8 @@ export function readHttpSettings(config: StorageConfig, context: Surroundings): 
 
 function parseUrl(text: string, fail: Fault): URL {
   const web = text.replace(/^(?:webdav|http)(s?):/i, 'http$1:');
-  const url = /^https?:\/\/[^/]/.test(web) && URL.canParse(web) ? new URL(web) : undefined;
+  // A backslash ends the host for whoever connects, and not for whoever reads the URL.
+  const url = /^https?:\/\/[^/\\][^\\]*$/.test(web) && URL.canParse(web) ? new URL(web) : undefined;
   if (url === undefined) throw fail(`'${displayUrl(text)}' names no server`, "write 'https://host/path'");
   // Keys come behind it, and what stands there is often a secret.
   if (url.search !== '' || url.hash !== '') {
