@@ -116,8 +116,7 @@ export function openPlacer(cache: Cache, types: readonly LinkType[]): Placer {
     else symlinkSync(source, path);
   };
   /** The ways for one file: links are not for what gets another mode, nor, as with DVC, hard ones for empty files. */
-  const waysFor = (object: DvcObject, executable: boolean): readonly LinkType[] => {
-    const isEmpty = cache.size(object) === 0;
+  const waysFor = (isEmpty: boolean, executable: boolean): readonly LinkType[] => {
     const fit = left.filter((type) => {
       if (type === 'hardlink') return !executable && !isEmpty;
       return type !== 'symlink' || !executable;
@@ -128,14 +127,18 @@ export function openPlacer(cache: Cache, types: readonly LinkType[]): Placer {
 
   return {
     async place(object, target, { executable, isStill }, operation) {
-      if (cache.size(object) === undefined) throw new HelperError('missing', 'not in the cache');
+      const size = cache.size(object);
+      if (size === undefined) throw new HelperError('missing', 'not in the cache');
       const path = join(dirname(target), temporary());
+      let isLeft = true;
       try {
-        for (const type of waysFor(object, executable)) {
+        for (const type of waysFor(size === 0, executable)) {
           try {
             await make(type, object, path, executable, operation);
             if (!isStill()) return false;
             renameSync(path, target);
+            // To rename a link to another one to the same file does nothing.
+            isLeft = type === 'hardlink';
             return true;
           } catch (error) {
             const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -147,8 +150,7 @@ export function openPlacer(cache: Cache, types: readonly LinkType[]): Placer {
         }
         throw noWay(types);
       } finally {
-        // To rename a link to another one to the same file does nothing; and what failed goes.
-        rmSync(path, { force: true });
+        if (isLeft) rmSync(path, { force: true });
       }
     },
     wantsOther(held, executable) {
