@@ -104,7 +104,9 @@ export function openFiles({ folders, memory, ignored, force, relink, declared }:
     try {
       const isStill = (): boolean => isUntouched(path, standing);
       if (!(await placer.place(object, at(path), { executable, isStill }, operation))) {
-        kept.push(path);
+        // By somebody's hand, or by another run that does the same.
+        const now = await judge(at(path), path, object, { ...output, memory }, operation);
+        if (now.kind !== 'same') kept.push(path);
         return false;
       }
     } catch (error) {

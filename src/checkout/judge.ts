@@ -33,9 +33,11 @@ export async function judge(
   at: string,
   path: string,
   wanted: DvcObject | undefined,
-  { cache, output, memory }: Where,
+  where: Where,
   operation: Operation,
+  tries = 3,
 ): Promise<Standing> {
+  const { cache, output, memory } = where;
   const stamp = look(at);
   const answer = (kind: Standing['kind'], held: Standing['held'] = 'own'): Standing => ({ kind, stamp, held });
   if (stamp === undefined) return answer('nothing');
@@ -48,7 +50,9 @@ export async function judge(
   const size = Number(stamp.size);
   const object = memory.find(path, stamp) ?? (await objectOf(at, kind, size, operation));
   const after = look(at);
-  if (after === undefined || !isSame(after, stamp)) return answer('unknown');
+  if (after === undefined || !isSame(after, stamp)) {
+    return tries > 1 ? await judge(at, path, wanted, where, operation, tries - 1) : answer('unknown');
+  }
   if (isWanted(object)) return answer('same');
   return answer((await holds(cache, object, size)) ? 'safe' : 'unknown');
 }
