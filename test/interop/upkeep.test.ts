@@ -21,6 +21,13 @@ function dvcIn(at: string, ...args: string[]): Ran {
 const ours = (at: string, ...args: string[]): Ran => world.run(at, 'git', ['dvcexp', ...args]);
 const now = ['--older-than', '0'];
 
+/** Absolute, in a layer of its own: DVC takes a relative URL of a revision for one below the root of the machine. */
+function locateStorage(at: string, storage: string): void {
+  for (const root of ['', 'inner']) {
+    writeFileSync(join(at, root, '.dvc/config.local'), `['remote "storage"']\n    url = ${storage}\n`);
+  }
+}
+
 /**
  * Two projects that share files, five commits of which one was amended, a branch, a tag, experiments, a queued one, an output that is not
  * committed, and waste: all in the cache and, but for the last three, in storage.
@@ -35,10 +42,11 @@ before(() => {
   git(made, 'remote', 'add', 'origin', '../team.git');
   dvcIn(made, 'init', '-q');
   const config = '[core]\n    remote = storage\n[\'remote "storage"\']\n    url = ';
-  writeFileSync(join(made, '.dvc/config'), `${config}../../storage\n`);
+  writeFileSync(join(made, '.dvc/config'), `${config}/nowhere\n`);
   mkdirSync(join(made, 'inner'));
   dvcIn(join(made, 'inner'), 'init', '-q', '--subdir');
-  writeFileSync(join(made, 'inner/.dvc/config'), `${config}../../../storage\n[cache]\n    dir = ../../.dvc/cache\n`);
+  writeFileSync(join(made, 'inner/.dvc/config'), `${config}/nowhere\n[cache]\n    dir = ../../.dvc/cache\n`);
+  locateStorage(made, join(directory, 'storage'));
   const files = (folder: string, ...names: string[]): void => {
     rmSync(join(made, folder), { recursive: true, force: true });
     mkdirSync(join(made, folder), { recursive: true });
@@ -104,6 +112,7 @@ function copy(): Copy {
   const directory = world.path(`copy-${copies}`);
   cpSync(world.path('made'), directory, { recursive: true, verbatimSymlinks: true });
   const [at, storage] = [join(directory, 'alice'), join(directory, 'storage')];
+  locateStorage(at, storage);
   return {
     at,
     storage,
@@ -113,9 +122,10 @@ function copy(): Copy {
 }
 
 /** A fresh clone by plain Git with DVC: whether all of it can be had. */
-function colleague({ at }: Copy, ...dvc: readonly (readonly string[])[]): string {
+function colleague({ at, storage }: Copy, ...dvc: readonly (readonly string[])[]): string {
   const bob = join(at, '..', `bob-${copies}-${Math.random().toString(36).slice(2, 6)}`);
   git(join(at, '..'), 'clone', '-q', 'team.git', bob);
+  locateStorage(bob, storage);
   git(bob, 'fetch', '-q', 'origin', 'refs/exps/*:refs/exps/*', 'side:side');
   for (const args of dvc) dvcIn(bob, ...args);
   return bob;
@@ -167,8 +177,8 @@ describe('gc keeps what DVC keeps', () => {
       we,
       ['fetch', '-q', '--all-commits'],
       ['checkout', '-q'],
-      ['exp', 'pull', '-q', 'origin', 'quare-zips'],
-      ['exp', 'apply', '-q', 'quare-zips'],
+      ['exp', 'pull', 'origin', 'quare-zips'],
+      ['exp', 'apply', 'quare-zips'],
     );
     assert.equal(readFileSync(join(bob, 'out/weights'), 'utf8'), 'rate: 3\n');
     assert.deepEqual(readdirSync(join(bob, 'data')).sort(), ['first', 'shared'].sort());
