@@ -69,16 +69,19 @@ _git_dvcexp ()
 		__gitcomp "$selecting $moving --name-only --names-only --sha-only --shas-only --storage --json"
 		;;
 	show,--*)
-		__gitcomp "$selecting --all-branches --all-tags --hide-workspace --sha --param-deps --only-changed --drop --keep --sort-by --sort-order --precision --md --csv --json --html --no-pager"
+		__gitcomp "$selecting --all-branches --all-tags --hide-workspace --sha --param-deps --only-changed --drop --keep --sort-by --sort-order --precision --md --csv --json --html --no-pager --quiet --verbose"
 		;;
 	status,--*)
 		__gitcomp "$selecting $moving --git-remote --all-branches --all-tags --json"
 		;;
+	branch,--*)
+		__gitcomp "--quiet"
+		;;
 	rename,--*)
-		__gitcomp "--git-remote --force"
+		__gitcomp "--git-remote --force --quiet"
 		;;
 	remove,--*)
-		__gitcomp "$selecting --git-remote --keep --dry-run"
+		__gitcomp "$selecting --git-remote --keep --dry-run --quiet"
 		;;
 	fetch,--*)
 		__gitcomp "$moving"

@@ -100,6 +100,16 @@ export function moving<T>(command: Argv<T>): Argv<T & TransferOptions> {
     }) as unknown as Argv<T & TransferOptions>;
 }
 
+/** `-q` of a verb that moves no data. */
+export function quieting<T>(command: Argv<T>): Argv<T & { readonly quiet: boolean }> {
+  return command.option('quiet', {
+    alias: 'q',
+    type: 'boolean',
+    default: false,
+    describe: 'print errors only',
+  }) as unknown as Argv<T & { readonly quiet: boolean }>;
+}
+
 /** `--json`. */
 export function asJson<T>(command: Argv<T>): Argv<T & { readonly json: boolean }> {
   return command.option('json', {

@@ -23,7 +23,7 @@ export async function readTable(
   wanted: readonly WantedGroup[],
   head: GitOid | undefined,
   withWorkspace: boolean,
-  stagesOnly: boolean,
+  { stagesOnly, quiet }: { readonly stagesOnly: boolean; readonly quiet: boolean },
   repository: CommandRepository,
   context: CommandContext,
   operation: Operation,
@@ -33,7 +33,7 @@ export async function readTable(
   const settings = settingsOf({}, repository, context);
   const cached = openCaches(objects, repository, context);
   const rows = wanted.reduce((sum, { experiments }) => sum + 1 + experiments.length, 0);
-  const voice = openVoice({ ...moverContext({}, settings, repository, context), env: context.env });
+  const voice = openVoice({ ...moverContext({ quiet }, settings, repository, context), env: context.env });
   const meter = voice.meter('Reading experiments', { objects: rows, bytes: undefined, still: true });
   let whole = false;
   try {

@@ -33,6 +33,10 @@ export interface ShowOptions extends GroupOptions {
   readonly json: boolean;
   readonly html: string | undefined;
   readonly 'no-pager': boolean;
+  /** Nothing is told but errors. */
+  readonly quiet: boolean;
+  /** All that could not be read is told. */
+  readonly verbose: boolean;
 }
 
 /** Significant digits of a table, as DVC has them. */
@@ -53,13 +57,21 @@ export async function showCommand(
   const refs = await readLocalRefs(repository.git);
   const wanted = await wantedGroups(options, refs, repository.git);
   const withWorkspace = !options['hide-workspace'] && options.experiment.length === 0;
-  const read = await readTable(wanted, refs.head, withWorkspace, options['param-deps'], repository, context, operation);
+  const read = await readTable(
+    wanted,
+    refs.head,
+    withWorkspace,
+    { stagesOnly: options['param-deps'], quiet: options.quiet },
+    repository,
+    context,
+    operation,
+  );
   const all = columnsOf(read);
   const columns = chooseColumns(all, read, { ...options, onlyChanged: options['only-changed'] });
   const sorting = options['sort-by'];
   const table =
     sorting === undefined ? read : sortTable(read, findColumn(sorting, all), options['sort-order'] === 'desc');
-  tellProblems(table, context);
+  if (!options.quiet) tellProblems(table, options.verbose ? Number.POSITIVE_INFINITY : mostTold, context);
   const precision = options.precision ?? (csv ? undefined : usualPrecision);
   const looks: Looks = { precision, empty: csv ? '' : '-' };
   if (html !== undefined) {
@@ -110,7 +122,7 @@ function refuseForJson({ drop, keep, precision, 'only-changed': onlyChanged }: S
 const mostTold = 10;
 
 /** What could not be read, and what the cache lacks, on stderr. */
-function tellProblems(table: Table, { stderr }: CommandContext): void {
+function tellProblems(table: Table, most: number, { stderr }: CommandContext): void {
   const told = new Set<string>();
   const uncached = new Set<string>();
   for (const [row] of rowsOf(table)) {
@@ -119,8 +131,8 @@ function tellProblems(table: Table, { stderr }: CommandContext): void {
     const lacks = [...row.metrics.values(), ...row.params.values()];
     if (row.id !== undefined && lacks.some(({ lack }) => lack?.kind === 'uncached')) uncached.add(row.ref ?? row.id);
   }
-  for (const line of [...told].slice(0, mostTold)) stderr(line);
-  if (told.size > mostTold) stderr(`warning: and ${told.size - mostTold} more, see --json\n`);
+  for (const line of [...told].slice(0, most)) stderr(line);
+  if (told.size > most) stderr(`warning: and ${told.size - most} more (-v tells all)\n`);
   if (uncached.size === 0) return;
   const few = uncached.size <= 3 ? [...uncached].map(word).join(' ') : '<revision>...';
   stderr(`hint: the cache lacks files of ${uncached.size} of these commits; to bring them: git dvcexp fetch ${few}\n`);

@@ -167,6 +167,23 @@ describe('list', () => {
   });
 });
 
+describe('nothing', () => {
+  test('to list or to push: both exit with 0', () => {
+    const [dvc, ours] = [side('dvc'), side('ours')];
+    for (const each of [dvc, ours]) git(each.at, 'commit', '-q', '--allow-empty', '-m', 'nothing was made from it');
+    for (const [args, theirs, own] of [
+      [['list'], '', ''],
+      [['list', 'origin'], '', ''],
+      [['push', 'origin'], 'No experiments to push.\n12 files uploaded\n', 'no experiments to push\n'],
+      [['pull', 'origin'], 'No experiments to pull.\n', 'no experiments to pull\n'],
+    ] as const) {
+      const [their, our] = [dvc.run(...args), ours.run(...args)];
+      assert.deepEqual([their.code, our.code], [0, 0], args.join(' '));
+      assert.deepEqual([their.stdout, our.stdout], [theirs, own], args.join(' '));
+    }
+  });
+});
+
 describe('push', () => {
   test('of the experiments of HEAD: the same refs and objects, and each is said', () => {
     const { dvc, ours, theirs, own } = both('push', 'origin');
@@ -314,6 +331,39 @@ describe('push', () => {
     ];
     assert.equal(own.code, 0, own.stderr);
     assert.notEqual(theirs.code, 0);
+  });
+
+  test('several DVC projects, a storage remote by a relative URL, and a Git remote by insteadOf: DVC moves one, elsewhere, or nothing', () => {
+    const [dvc, ours] = [side('dvc'), side('ours')];
+    for (const { at } of [dvc, ours]) {
+      mkdirSync(`${at}/inner`);
+      dvcIn(`${at}/inner`, 'init', '-q', '--subdir');
+      writeFileSync(
+        `${at}/inner/.dvc/config`,
+        '[core]\n    remote = near\n[\'remote "near"\']\n    url = ../../../near\n',
+      );
+      writeFileSync(`${at}/inner/inner.txt`, 'of the inner project\n');
+      dvcIn(`${at}/inner`, 'add', '-q', 'inner.txt');
+      git(at, 'add', '.');
+      git(at, 'commit', '-qm', 'an inner project');
+      const made = git(at, 'commit-tree', '-p', 'HEAD', '-m', 'made', 'HEAD^{tree}');
+      const head = git(at, 'rev-parse', 'HEAD');
+      git(at, 'update-ref', `refs/exps/${head.slice(0, 2)}/${head.slice(2)}/nested`, made);
+      git(at, 'config', 'url.../team.git.insteadOf', 'team:');
+      git(at, 'remote', 'set-url', 'origin', 'team:');
+    }
+    const own = ours.run('push', 'origin', 'nested');
+    assert.equal(own.code, 0, own.stdout + own.stderr);
+    assert.equal(objectsIn(`${ours.at}/../near`).size, 1, 'of the inner project');
+    assert.ok(ours.objects().length > 0, 'and of the outer one');
+    assert.notEqual(dvc.run('push', 'origin', 'nested').code, 0, 'DVC does not know insteadOf');
+    git(dvc.at, 'remote', 'set-url', 'origin', dvc.bare);
+    assert.equal(dvc.run('push', 'origin', 'nested').code, 0);
+    assert.equal(
+      objectsIn(`${dvc.at}/../near`).size,
+      0,
+      'DVC exits with 0, and the data of the inner project is nowhere',
+    );
   });
 
   test('the run cache', () => {
@@ -472,6 +522,36 @@ describe('branch, remove and rename', () => {
     assert.deepEqual(last(ownThere.experiments('there')), ['best']);
     assert.ok(last(ownThere.experiments()).includes('quare-zips'));
     assert.ok(last(there.experiments()).includes('best'));
+  });
+});
+
+describe('status', () => {
+  test('of the commit that is checked out: new, in sync, deleted', () => {
+    const { at, storage, run } = side('ours');
+    const listing = ownObject('v1');
+    const both = (): { readonly theirs: string; readonly own: Ran } => ({
+      theirs: dvcIn(at, 'status', '-c').stdout,
+      own: run('status'),
+    });
+    const away = both();
+    assert.match(away.theirs, /^\tnew: +out\n/m, 'a share that is not mounted is empty to DVC');
+    assert.match(away.own.stdout, /storage directory '.*' does not exist/);
+    mkdirSync(storage);
+    const fresh = both();
+    assert.match(fresh.theirs, /^\tnew: +out\n/m);
+    assert.match(fresh.own.stdout, /^ {8}not in storage {2}out \(/m);
+    assert.equal(fresh.own.code, 1);
+    dvcIn(at, 'push', '-q');
+    const pushed = both();
+    assert.equal(pushed.theirs, "Cache and remote 'storage' are in sync.\n");
+    assert.match(pushed.own.stdout, /^HEAD \(\w{7}\): shared; \d+ objects\n$/);
+    assert.equal(pushed.own.code, 0);
+    const [leaf] = JSON.parse(readFileSync(`${at}/.dvc/cache/${listing}`, 'utf8')) as { md5: string }[];
+    rmSync(`${at}/.dvc/cache/files/md5/${leaf?.md5.slice(0, 2)}/${leaf?.md5.slice(2)}`, { force: true });
+    const gone = both();
+    assert.match(gone.theirs, /^\tdeleted: +out/m);
+    assert.match(gone.own.stdout, /^ {8}not in cache {4}out\/weights \(/m);
+    assert.equal(gone.own.code, 0, 'it is shared');
   });
 });
 

@@ -1,4 +1,5 @@
-import { last, selecting } from '../options.ts';
+import type { CommandContext } from '../context.ts';
+import { last, quieting, selecting } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** Verbs that change refs and no data. */
@@ -15,13 +16,13 @@ export const branchVerb: Verb = (parser, run) =>
     'branch <experiment> [branch]',
     'Make a branch of an experiment',
     (command) =>
-      command
+      quieting(command)
         .positional('experiment', { type: 'string', demandOption: true, describe: 'name, full ref or ID' })
         .positional('branch', { type: 'string', describe: "name of the branch; '<name>-branch' when left out" }),
     (options) =>
       run(options, async (context, operation) => {
         const { branchCommand } = await import('../branch.ts');
-        return await branchCommand(options, context, operation);
+        return await branchCommand(options, heard(options, context), operation);
       }),
   );
 
@@ -30,7 +31,7 @@ export const removeVerb: Verb = (parser, run) =>
     ['remove [experiment..]', 'rm'],
     'Remove experiments, here or on a Git remote; their data stays',
     (command) =>
-      selecting(command, 'those')
+      quieting(selecting(command, 'those'))
         .positional('experiment', {
           type: 'string',
           array: true,
@@ -44,7 +45,7 @@ export const removeVerb: Verb = (parser, run) =>
     (options) =>
       run(options, async (context, operation) => {
         const { removeCommand } = await import('../remove.ts');
-        return await removeCommand(options, context, operation);
+        return await removeCommand(options, heard(options, context), operation);
       }),
   );
 
@@ -53,7 +54,7 @@ export const renameVerb: Verb = (parser, run) =>
     'rename <experiment> <name>',
     'Give an experiment another name, here or on a Git remote',
     (command) =>
-      command
+      quieting(command)
         .positional('experiment', { type: 'string', demandOption: true, describe: 'name, full ref or ID' })
         .positional('name', { type: 'string', demandOption: true, describe: 'the new name' })
         .option('git-remote', there)
@@ -66,6 +67,11 @@ export const renameVerb: Verb = (parser, run) =>
     (options) =>
       run(options, async (context, operation) => {
         const { renameCommand } = await import('../rename.ts');
-        return await renameCommand(options, context, operation);
+        return await renameCommand(options, heard(options, context), operation);
       }),
   );
+
+/** With `-q` what was done is not told. Errors go to stderr. */
+function heard({ quiet }: { readonly quiet: boolean }, context: CommandContext): CommandContext {
+  return quiet ? { ...context, stdout: () => undefined } : context;
+}

@@ -1,4 +1,4 @@
-import { asJson, last, selecting, wholeNumber } from '../options.ts';
+import { asJson, last, quieting, selecting, wholeNumber } from '../options.ts';
 import type { Verb } from '../verb.ts';
 
 /** The verb that shows what experiments came to. */
@@ -7,7 +7,7 @@ export const showVerb: Verb = (parser, run) =>
     'show [experiment..]',
     'Show the parameters and metrics of experiments beside those of the commits they were made from',
     (command) =>
-      asJson(selecting(command, 'those'))
+      quieting(asJson(selecting(command, 'those')))
         .positional('experiment', {
           type: 'string',
           array: true,
@@ -73,6 +73,12 @@ export const showVerb: Verb = (parser, run) =>
           requiresArg: true,
           coerce: last<string | undefined>,
           describe: 'write a page with table and plots to this file, - for stdout',
+        })
+        .option('verbose', {
+          alias: 'v',
+          type: 'boolean',
+          default: false,
+          describe: 'tell of every commit what could not be read',
         })
         .option('no-pager', { type: 'boolean', default: false, describe: 'do not page what is long' }),
     (options) =>
