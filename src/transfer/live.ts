@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ownIdentity, stateOfProcess } from '../dvc/process-identity.ts';
 
@@ -23,21 +23,29 @@ const pattern = /^([0-9a-f]{12}-\d+-\d+)\.[\w-]+$/;
 export function markLive(directory: string): () => void {
   const folder = join(directory, 'live');
   const path = join(folder, `${ownIdentity()}.${randomBytes(6).toString('base64url')}`);
-  try {
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
-  } catch {
-    return () => {};
-  }
+  // Somebody who ends takes the empty folder away, maybe between our two steps.
+  if (![1, 2, 3].some(() => written(folder, path))) return () => {};
   own.add(path);
   return () => {
     own.delete(path);
     try {
       rmSync(path, { force: true });
+      // A command that had nothing to write down leaves nothing.
+      for (const each of [folder, directory]) rmdirSync(each);
     } catch {
-      // Whoever reads it sees that its process has gone.
+      // Somebody else's marks, or memories of ours. Of a mark that stays, whoever reads it sees that its process has gone.
     }
   };
+}
+
+function written(folder: string, path: string): boolean {
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Marks of processes that move data now, but for our own; paths. Removes those of processes that have gone. */

@@ -157,9 +157,7 @@ describe('many commits', () => {
       }),
     );
     const collector = createCollector(reader);
-    const started = performance.now();
     const first = await collector.projects(trees[0] as GitOid);
-    const firstMs = performance.now() - started;
     assert.equal(first[0]?.outputs.length, 150);
     const { trees: walked, blobs: read } = reader.reads;
     assert.ok(walked < 1010, `${walked} trees`);
@@ -168,11 +166,9 @@ describe('many commits', () => {
       assert.equal(project?.outputs.find(({ path }) => path === 'out-7')?.object?.id, hash(experiment * 100 + 7));
       assert.equal(project?.outputs.find(({ path }) => path === 'folder-10/data')?.object?.id, hash(10));
     }
-    const totalMs = performance.now() - started;
     // A new root and the look-up of params.yaml; the new dvc.lock, params.yaml and .dvc/config.
     assert.ok(reader.reads.trees - walked < 100 * 5, `${reader.reads.trees - walked} more trees`);
     assert.ok(reader.reads.blobs - read < 100 * 4, `${reader.reads.blobs - read} more blobs`);
-    assert.ok(totalMs < firstMs + 5_000, `${totalMs} ms after ${firstMs} ms`);
   });
 
   test('values are looked up for each, also where dvc.yaml and dvc.lock are the same', async () => {
