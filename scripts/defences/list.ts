@@ -242,7 +242,7 @@ export const defences: readonly Defence[] = [
   {
     name: 'answers of credential helpers hold no control character',
     file: 'src/git/credential.ts',
-    find: 'if (/[\\u0000-\\u001f\\u007f]/.test(username + password)) return undefined;',
+    find: 'if (serialize({ ...question, username }, password) === undefined) return undefined;',
     replace: '',
     tests: ['git/credential.test.ts'],
   },
@@ -636,9 +636,9 @@ export const defences: readonly Defence[] = [
   },
   {
     name: 'a process that has the number of one that is gone holds nobody up',
-    file: 'src/dvc/partial-name.ts',
-    find: "return found?.started === started ? 'running' : 'gone';",
-    replace: "return found !== undefined && started !== '' ? 'running' : 'gone';",
+    file: 'src/dvc/process-identity.ts',
+    find: "return processOf(pid)?.started === started ? 'running' : 'gone';",
+    replace: "return processOf(pid) !== undefined && started !== '' ? 'running' : 'gone';",
     tests: ['dvc/partial.test.ts'],
   },
   {
@@ -652,8 +652,8 @@ export const defences: readonly Defence[] = [
   {
     name: 'a host is all that was written for one',
     file: 'src/model/origin.ts',
-    find: 'if (/[/\\\\?#@%\\s]/.test(name)) return encode(name);',
-    replace: '',
+    find: "/[^\\w.\\u0080-\\uffff-]/.test(name) ? '' : domainToASCII(name);",
+    replace: 'domainToASCII(name);',
     tests: ['security/questions.test.ts'],
   },
   {
