@@ -133,7 +133,8 @@ function refusal(action: string, detail: string, complaint: Complaint, identity:
   if (proof.kind === 'sas') {
     const fields = new URLSearchParams(proof.query);
     const [expiry, start] = ['se', 'st'].map((name) => Date.parse(fields.get(name) ?? ''));
-    if (expiry !== undefined && expiry < nowMs) {
+    // The service tells its time in whole seconds, rounded down.
+    if (expiry !== undefined && expiry <= nowMs) {
       const since = new Date(expiry).toISOString();
       return new HelperError('auth', `${action}: the shared access signature expired at ${since}`, {
         hints: [from, ...hints],
