@@ -7,6 +7,10 @@ const allLooked = 'all outputs of a commit are looked at: leave it out';
 const stages = 'what stages depend on is known to DVC alone: dvc status --cloud --with-deps';
 const nothingKept = 'nothing is kept from one time to the next: leave it out';
 
+const dry = `nothing is removed without '--yes': ${leaveItOut}`;
+const inStorage = "name the storage remote: '--storage <name>'";
+const allKept = `what any ref leads to is kept: ${leaveItOut}`;
+
 /** Options of DVC that the verb has not, and what of it: somebody's fingers know them. */
 const dvcAlone: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   show: {
@@ -24,6 +28,26 @@ const dvcAlone: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '-d': stages,
     '--recursive': allLooked,
     '-R': allLooked,
+  },
+  gc: {
+    '--dry': dry,
+    '--dry-run': dry,
+    '--cloud': inStorage,
+    '-c': inStorage,
+    '--remote': inStorage,
+    '-r': inStorage,
+    '--workspace': allKept,
+    '-w': allKept,
+    '--all-branches': allKept,
+    '-a': allKept,
+    '--all-tags': allKept,
+    '-T': allKept,
+    '--all-commits': allKept,
+    '-A': allKept,
+    '--all-experiments': allKept,
+    '--force': "nothing is asked: '--yes' removes",
+    '-f': "nothing is asked: '--yes' removes",
+    '--skip-failed': "a commit that cannot be read is left out by '--except <commit>'",
   },
 };
 

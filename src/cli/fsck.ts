@@ -86,7 +86,9 @@ async function commitsOf(
   for (const word of revision) {
     const id = await resolveCommit(word, git);
     if (id !== undefined) found.push({ id, name: word });
-    else for (const each of resolveExperiments([word], { ...local, where: 'here' })) found.push(each);
+    else
+      for (const each of resolveExperiments([word], { ...local, where: 'here', what: 'commit or experiment' }))
+        found.push(each);
   }
   return found.map(({ id, name }) => ({ id, name }));
 }

@@ -59,7 +59,8 @@ export async function fsck(
       commits === undefined
         ? await checkCaches(session, git, tools, operation)
         : await checkCommits(commits, request, session, tools, operation);
-    const { caches, storages, leftovers, problems } = findings;
+    const { caches, storages, leftovers } = findings;
+    const problems = [...new Set(findings.problems)];
     const faults = request.repair
       ? await repair(findings.found, commits, context, session, operation)
       : findings.found.map(({ fault }) => fault);

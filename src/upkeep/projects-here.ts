@@ -1,11 +1,10 @@
 import type { Cache } from '../dvc/cache.ts';
 import { createCollector } from '../dvc/collector.ts';
-import type { Config } from '../dvc/config.ts';
+import { type Config, requireRemote } from '../dvc/config.ts';
 import type { Project } from '../dvc/outputs.ts';
 import { openWorkTreeReader } from '../git/work-tree-reader.ts';
 import { HelperError } from '../model/error.ts';
 import type { StorageConfig } from '../model/storage-config.ts';
-import { printable } from '../report/printable.ts';
 import type { Session } from '../transfer/context.ts';
 import type { GitOptions } from './commits.ts';
 
@@ -68,9 +67,6 @@ export function defaultStorages(projects: readonly ProjectHere[], named: string 
 /** The storage remote of this name, of every project that has it. Throws `config` when none has. */
 export function storagesNamed(name: string, projects: readonly ProjectHere[]): readonly StorageConfig[] {
   const found = projects.flatMap(({ config }) => config.remotes.get(name.toLowerCase()) ?? []);
-  if (found.length > 0) return found;
-  const known = [...new Set(projects.flatMap(({ config }) => [...config.remotes.keys()]))];
-  throw new HelperError('config', `there is no storage remote '${printable(name)}'`, {
-    hints: [known.length === 0 ? "'dvc remote add' makes one" : `there are: ${known.map(printable).join(', ')}`],
-  });
+  const [first] = projects;
+  return found.length > 0 || first === undefined ? found : [requireRemote(first.config, name)];
 }

@@ -245,7 +245,7 @@ test('as JSON', async () => {
 
 describe('what cannot be', () => {
   const cases: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
-    [['nosuch'], 129, /there is no experiment 'nosuch' here/],
+    [['nosuch'], 129, /there is no commit or experiment 'nosuch' here/],
     [['--sample', '0%'], 129, /'--sample' takes a share of the objects/],
     [['--sample', '101%'], 129, /'--sample' takes a share of the objects/],
     [['--sample', 'few'], 129, /'--sample' takes a share of the objects/],

@@ -346,7 +346,11 @@ test('as JSON', async () => {
 
 describe('what cannot be', () => {
   const cases: readonly (readonly [args: readonly string[], code: number, says: RegExp])[] = [
-    [['--storage', 'nosuch'], 128, /there is no storage remote 'nosuch'\nhint: there are: storage\n/],
+    [
+      ['--storage', 'nosuch'],
+      128,
+      /storage remote 'nosuch' is not configured\nhint: dvc remote add nosuch <url>\nhint: configured are 'storage'\n/,
+    ],
     [['--older-than', '-1'], 129, /'--older-than' takes a number from 0 to 36500/],
     [['--older-than', 'soon'], 129, /'--older-than' takes a number/],
     [['--except', 'nosuch'], 129, /--except: 'nosuch' names no commit/],
