@@ -68,7 +68,9 @@ export async function fsck(
     for (const { cache, objects } of findings.writable) {
       writable += request.repair ? guardObjects(objects, cache) : objects.length;
     }
-    return { caches, storages, faults: [...faults].sort(inOrder), leftovers, writable, problems };
+    // Every output of a commit is kept back by the same thing.
+    const distinct = [...new Set(problems)];
+    return { caches, storages, faults: [...faults].sort(inOrder), leftovers, writable, problems: distinct };
   } finally {
     operation.signal.removeEventListener('abort', stop);
     unmark();

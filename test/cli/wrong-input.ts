@@ -68,6 +68,10 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'nosuch',
     'psuh',
     '-C nosuch list',
+    'fetch -- nosuch',
+    'checkout nosuch',
+    'add nosuch',
+    'fsck --storage -r nosuch',
   ),
   'A name that several have': at(
     'project',
@@ -77,6 +81,7 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'branch twin',
     'rename twin new',
     'remove twin',
+    'fsck twin',
   ),
   'A name that is taken, or cannot be': at(
     'project',
@@ -112,6 +117,8 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'trust --list',
     'credential check',
     'with-credentials -- true',
+    'checkout',
+    'add x',
   ),
   'No Git remote': at(
     'alone',
@@ -130,10 +137,20 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'status HEAD',
     'branch cnn-32',
     'fetch',
+    'fsck HEAD',
     'fsck --storage',
     'trust',
   ),
-  'A cache that cannot be read': at('cacheless', 'push cnn-32', 'list', 'status', 'fetch', 'fsck HEAD'),
+  'A cache that cannot be read': at(
+    'cacheless',
+    'push cnn-32',
+    'list',
+    'status',
+    'fetch',
+    'checkout',
+    'fsck HEAD',
+    'gc',
+  ),
   'Storage that cannot be read, and nothing in the cache': at(
     'storageless',
     'push cnn-32',
@@ -144,6 +161,8 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'gc',
     'gc --storage storage',
     'doctor',
+    'checkout',
+    'fsck --storage HEAD',
   ),
   "A configuration of DVC's that cannot be read": at(
     'broken',
@@ -157,6 +176,8 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'trust',
     'credential check',
     'with-credentials -- true',
+    'checkout',
+    'add data',
   ),
   'No storage remote': at(
     'homeless',
@@ -169,6 +190,7 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'credential login',
     'with-credentials -- true',
     'doctor',
+    'fsck --storage HEAD',
   ),
   'An option that is none': at(
     'project',
@@ -206,6 +228,12 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'credential import --json',
     'push -j 0',
     'list -n many',
+    'checkout --nosuch',
+    'checkout --relnk',
+    'add --nosuch x',
+    'fsck --nosuch',
+    'gc --nosuch',
+    'gc --older-than many',
   ),
   'A word too few': at(
     'project',
@@ -220,6 +248,8 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'credential',
     'with-credentials',
     'completion',
+    'add',
+    'gc --storage',
   ),
   'A word too many': at(
     'project',
@@ -231,6 +261,7 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'trust storage more',
     'credential check storage more',
     'completion bash more',
+    'gc more',
   ),
   'A word that begins with a dash': at(
     'project',
@@ -248,6 +279,10 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     'doctor -- -x',
     'trust -- -x',
     'credential check -- -x',
+    'checkout -- -x',
+    'fetch -- -x',
+    'add -- -x',
+    'fsck -- -x',
   ),
   'Control characters': at(
     'project',
@@ -272,5 +307,10 @@ export const wrongInputs: Readonly<Record<string, readonly WrongInput[]>> = {
     ['push', `--${bell}`],
     ['list', '--rev', bell],
     ['-C', bell, 'list'],
+    ['checkout', bell],
+    ['add', bell],
+    ['fsck', bell],
+    ['gc', '--except', bell],
+    ['fetch', '--', bell],
   ),
 };

@@ -25,7 +25,7 @@ function optionsIn(help: string): string[] {
 }
 
 test('the table has a row for each command, and no other', () => {
-  assert.deepEqual([...rows().keys()].sort(), [...commands, 'status', 'fetch'].sort());
+  assert.deepEqual([...rows().keys()].sort(), [...commands, 'status', 'fetch', 'checkout'].sort());
 });
 
 function rows(): ReadonlyMap<string, { readonly same: string[]; readonly other: string[] }> {
@@ -41,7 +41,7 @@ function rows(): ReadonlyMap<string, { readonly same: string[]; readonly other: 
   );
 }
 
-for (const command of [...commands, 'status', 'fetch']) {
+for (const command of [...commands, 'status', 'fetch', 'checkout']) {
   test(`dvc ${command}`, async () => {
     const row = rows().get(command);
     assert.ok(row, `a row for ${command}`);
