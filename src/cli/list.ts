@@ -101,12 +101,30 @@ async function dataOf(
   context: CommandContext,
   operation: Operation,
 ): Promise<ReadonlyMap<string, DataState>> {
-  const here = await commitsHere(
+  const look = (chosen: readonly Experiment[]): Promise<ReadonlyMap<string, DataState>> =>
+    inspectCommits(
+      chosen.map(({ id, ref }) => ({ commit: id, name: ref })),
+      options,
+      repository,
+      context,
+      operation,
+    );
+  const asking = commitsHere(
     experiments.map(({ id }) => id),
     repository.git,
   );
-  const commits = experiments.filter(({ id }) => here.has(id)).map(({ id, ref }) => ({ commit: id, name: ref }));
-  return await inspectCommits(commits, options, repository, context, operation);
+  if (options['git-remote'] !== undefined) {
+    const here = await asking;
+    return await look(experiments.filter(({ id }) => here.has(id)));
+  }
+  // Refs of this repository lead to commits of it, but for a broken one.
+  const [here, states] = await Promise.all([asking, look(experiments)]);
+  return new Map(
+    experiments.flatMap(({ id, ref }) => {
+      const state = here.has(id) ? states.get(ref) : undefined;
+      return state === undefined ? [] : [[ref, state] as const];
+    }),
+  );
 }
 
 /** The commit that is checked out first, then by date, newest first. */
