@@ -37,6 +37,7 @@ for (const [what, pattern, homes] of [
   ['programs are started', /\bchild_process\b/, ['src/git/process.ts']],
   // A partial file's name holds the digits of an object's, to find it; it makes no path of them.
   ['names of objects are parsed', /\[0-9a-f\]\{(?:32|30)\}/, ['src/dvc/partial-name.ts', 'src/model/object.ts']],
+  ['redirects are followed', /(?<![.\w])follow\(answer/, ['src/storage/http/client.ts']],
   [
     'requests are sent',
     /\bhttps?\.request\b|\bfetch\(\s*['"`]|new (?:http|https)\.Agent/,
