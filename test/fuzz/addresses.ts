@@ -143,7 +143,7 @@ const storage: Campaign = {
     if (found instanceof HelperError) {
       const said = [found.message, ...found.hints].join('\n');
       if (!inOption && text === usual && env.AWS_ENDPOINT_URL === undefined) return `refused an honest URL: ${said}`;
-      return said.includes(secret) && (isUserInformation(text) || (inOption && !text.includes(secret)))
+      return said.includes(secret) && (inOption ? !text.includes(secret) : isUserInformation(text))
         ? `tells the password: ${said}`
         : undefined;
     }
