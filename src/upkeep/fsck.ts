@@ -68,9 +68,7 @@ export async function fsck(
     for (const { cache, objects } of findings.writable) {
       writable += request.repair ? guardObjects(objects, cache) : objects.length;
     }
-    // Every output of a commit is kept back by the same thing.
-    const distinct = [...new Set(problems)];
-    return { caches, storages, faults: [...faults].sort(inOrder), leftovers, writable, problems: distinct };
+    return { caches, storages, faults: [...faults].sort(inOrder), leftovers, writable, problems };
   } finally {
     operation.signal.removeEventListener('abort', stop);
     unmark();
