@@ -63,7 +63,7 @@ export const badMetafiles: readonly BadInput[] = [
   push(
     '50,000 brackets',
     { 'model.bin.dvc': `outs: ${'['.repeat(50_000)}\n` },
-    /^error: cannot tell which data 'model\.bin\.dvc' needs: line 1: nested too deeply\nhint: mend the file, or /,
+    /^error: cannot tell which data 'model\.bin\.dvc' needs: line 1: nested deeper than 64 levels\nhint: mend the file, or /,
   ),
   push(
     'a file of 17 MiB',
