@@ -167,6 +167,8 @@ export function openRelay(context: RelayContext, { signal }: { readonly signal: 
       if (bridge !== undefined) return await bridge.finish(how);
       if (!handedOver && how === 'good-bye') await nested.say('');
       nested.child.stdin.end();
+      // As Git does: a helper that goes on talking must not wait for somebody who listens no more.
+      if (!handedOver) nested.child.stdout.destroy();
       return await nested.child.ended;
     },
   };

@@ -38,6 +38,13 @@ for (const [open, cases] of [
   });
 }
 
+test('a nested helper that says half a MiB behind its list is not waited for', { timeout }, async () => {
+  await run(
+    nestedHelper(() => grounds),
+    { seed: 958791343, from: 41, cases: 1 },
+  );
+});
+
 const advertise = (...packets: readonly Buffer[]): ReturnType<typeof readAdvertisement> =>
   readAdvertisement(openByteReader(Readable.from(packets)));
 const oid = 'a'.repeat(40);
