@@ -1,7 +1,7 @@
-import { realpathSync } from 'node:fs';
 import { isAbsolute, posix, relative, resolve, sep } from 'node:path';
 import { openTargets, type Targets } from '../dvc/targets.ts';
 import { HelperError } from '../model/error.ts';
+import { realPath } from '../model/real-path.ts';
 import { printable } from '../report/printable.ts';
 import type { CommandContext } from './context.ts';
 import type { CommandRepository } from './repository.ts';
@@ -15,7 +15,7 @@ export interface Whereabouts {
 }
 
 export function whereabouts({ location: { workTree } }: CommandRepository, { cwd }: CommandContext): Whereabouts {
-  const folder = workTree === undefined ? '' : relative(realOf(workTree), realOf(cwd)).split(sep).join('/');
+  const folder = workTree === undefined ? '' : relative(realPath(workTree), realPath(cwd)).split(sep).join('/');
   const inside = folder === '..' || folder.startsWith('../') || isAbsolute(folder) ? '' : folder;
   return { folder: inside, here: (path) => (inside === '' ? path : posix.relative(inside, path)) };
 }
@@ -32,19 +32,11 @@ export function locate(word: string, { location }: CommandRepository, { cwd }: C
   const path =
     top === undefined
       ? posix.normalize(word).replace(/\/$/, '')
-      : relative(realOf(top), resolve(realOf(cwd), word))
+      : relative(realPath(top), resolve(realPath(cwd), word))
           .split(sep)
           .join('/');
   if (path === '..' || path.startsWith('../') || isAbsolute(path) || word === '') {
     throw new HelperError('usage', `'${printable(word)}' is outside of the repository`);
   }
   return path === '.' ? '' : path;
-}
-
-function realOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }

@@ -1,5 +1,3 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
 import { type Config, requireRemote } from '../dvc/config.ts';
 import { runGit } from '../git/process.ts';
 import { HelperError } from '../model/error.ts';
@@ -12,6 +10,7 @@ import { locateStorage } from '../storage/open.ts';
 import { parseOriginUrl, pinKey } from '../trust/pins.ts';
 import { word } from './commands.ts';
 import type { CommandContext } from './context.ts';
+import { projectAround } from './dvc-settings.ts';
 import { type CommandRepository, gitOptions, requireRepository } from './repository.ts';
 import { projectConfig } from './survey.ts';
 
@@ -150,7 +149,7 @@ async function placeOf(
   if (repository === undefined) {
     throw new HelperError('usage', "'--global' without a repository needs the URL of a place");
   }
-  const config = requireProject(await projectConfig(projectRoot(repository), repository, context, operation));
+  const config = requireProject(await projectConfig(projectAround(repository), repository, context, operation));
   const settings = readSettings(repository.configuration.get, context.env);
   const chosen = name ?? settings.remote ?? config.defaultRemote;
   if (chosen === undefined) {
@@ -171,15 +170,4 @@ function requireProject(config: Config | HelperError | undefined): Config {
   if (config instanceof HelperError) throw config;
   if (config !== undefined) return config;
   throw new HelperError('usage', 'there is no DVC project here', { hints: ['name the URL of a place instead'] });
-}
-
-/** From the top of the work tree, '' for the top itself; undefined when there is no project. */
-function projectRoot({ location: { workTree }, git: { cwd } }: CommandRepository): string | undefined {
-  if (workTree === undefined) return undefined;
-  for (let folder = realpathSync(cwd); ; folder = dirname(folder)) {
-    const root = relative(workTree, folder).split(sep).join('/');
-    if (root.startsWith('..')) return undefined;
-    if (existsSync(join(folder, '.dvc'))) return root;
-    if (root === '') return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { percentDecoded } from '../../model/percent.ts';
 import { decodeXml, elementsOf, parseSize } from '../wire/xml.ts';
 import { element } from './failure.ts';
 
@@ -24,7 +25,8 @@ export function parsePage(xml: string): Page | undefined {
   const objects: StoredBlob[] = [];
   for (const fields of elementsOf(xml, 'Blob')) {
     const [, encoded, text = ''] = /<Name( Encoded="true")?>([^<]*)<\/Name>/.exec(fields) ?? [];
-    const name = encoded === undefined ? decodeXml(text) : decodeName(decodeXml(text));
+    // Names that XML cannot carry are percent-encoded.
+    const name = encoded === undefined ? decodeXml(text) : percentDecoded(decodeXml(text));
     if (isFolder(fields)) continue;
     const size = parseSize(/<Content-Length>([^<]*)<\/Content-Length>/.exec(fields)?.[1]);
     if (size === undefined) return undefined;
@@ -36,13 +38,4 @@ export function parsePage(xml: string): Page | undefined {
 
 function isFolder(fields: string): boolean {
   return /<hdi_isfolder>true<|<ResourceType>directory</i.test(fields);
-}
-
-/** Names that XML cannot carry are percent-encoded. */
-function decodeName(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

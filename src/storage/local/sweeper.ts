@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { HelperError } from '../../model/error.ts';
 import { printable } from '../../report/printable.ts';
 import type { OpenSweeper } from '../sweeper.ts';
+import { codeOf } from './failure.ts';
 
 /** A directory. Its folders stay: somebody may be about to write into one. */
 export const openLocalSweeper: OpenSweeper = async ({ url }) => ({
@@ -12,7 +13,7 @@ export const openLocalSweeper: OpenSweeper = async ({ url }) => ({
     try {
       unlinkSync(join(url, key));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') return;
       const kind = /^(?:EACCES|EPERM|EROFS)$/.test(code) ? 'auth' : 'io';
       throw new HelperError(kind, `cannot remove from '${printable(url)}': ${code || 'failed'} ('${key}')`, {
